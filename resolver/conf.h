@@ -1,0 +1,47 @@
+/*
+ * What resolv.conf(5) says, as glibc's `struct __res_state` holds it.  The servers and the numbers are
+ * copied; the search list and the state are borrowed and must not change while the object is used, which
+ * holds for one call.
+ */
+#ifndef AIODNS_CONF_H
+#define AIODNS_CONF_H
+
+#include "name.h"
+
+#include <resolv.h>
+
+enum {
+  AIODNS_SERVERS_MAX = MAXNS, /* glibc's own dns has no more either */
+};
+
+struct aiodns_server {
+  union {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+  } address;
+  socklen_t address_len;
+};
+
+struct aiodns_conf {
+  struct aiodns_server server[AIODNS_SERVERS_MAX];
+  uint8_t server_count;
+  uint8_t ndots;
+  uint8_t attempts;    /* at least 1 */
+  uint32_t timeout_ms; /* at least 1,000 */
+  bool rotate, use_vc, single_request, no_aaaa;
+  bool trust_ad, recursion_desired, ignore_truncation;
+  bool search_single,
+      search_dotted; /* RES_DEFNAMES: names without a dot; RES_DNSRCH: names with one, and the whole list */
+  bool no_tld_query, no_aliases;
+  const char *const *search; /* _res.dnsrch: a prefix of the search list, at most 6 entries */
+  uint8_t search_count;
+};
+
+/* False: the state is not initialised, or no server in it can be used. */
+bool aiodns_conf_from_state(struct aiodns_conf *ret, const struct __res_state *state);
+
+/* On this machine itself: nobody else can send an ICMP error in its name. */
+bool aiodns_server_is_loopback(const struct aiodns_server *server);
+
+#endif

@@ -1,0 +1,115 @@
+#include "hosts.h"
+
+#include "lines.h"
+#include "name.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <strings.h>
+
+/* The address of a line for a lookup of `family`: its own family, or 0 where the line is not for this lookup.
+ */
+static int parse_address(const char *text, int family, uint8_t ret[16])
+{
+  if (family != AF_INET6 && inet_pton(AF_INET, text, ret) == 1)
+    return AF_INET;
+  if (inet_pton(AF_INET6, text, ret) != 1)
+    return 0;
+  if (family != AF_INET)
+    return AF_INET6;
+  struct in6_addr in6;
+  memcpy(&in6, ret, sizeof in6);
+  if (IN6_IS_ADDR_V4MAPPED(&in6))
+    memmove(ret, ret + 12, 4);
+  else if (IN6_IS_ADDR_LOOPBACK(&in6))
+    memcpy(ret, &(struct in_addr){htonl(INADDR_LOOPBACK)}, 4);
+  else
+    return 0;
+  return AF_INET;
+}
+
+/* The address at the start of the next line that has one for this lookup; 0 at the end of the file. */
+static int next_address(struct aiodns_lines *lines, int family, uint8_t ret[16])
+{
+  char text[INET6_ADDRSTRLEN + 1];
+
+  while (aiodns_lines_next(lines)) {
+    size_t len = aiodns_lines_word(lines, '#', text, sizeof text);
+    int found = len > 0 && len < sizeof text ? parse_address(text, family, ret) : 0;
+    if (found)
+      return found;
+  }
+  return 0;
+}
+
+static bool line_has(struct aiodns_lines *lines, const char *name, size_t name_len)
+{
+  char word[AIODNS_NAME_TEXT_MAX];
+  size_t len;
+
+  while ((len = aiodns_lines_word(lines, '#', word, sizeof word)) > 0)
+    if (len == name_len && strcasecmp(word, name) == 0)
+      return true;
+  return false;
+}
+
+/* All names of the current line: the first is canonical, unless an earlier line gave one. */
+static bool add_names(struct aiodns_lines *lines, struct aiodns_answer *answer)
+{
+  char word[AIODNS_NAME_TEXT_MAX];
+  bool merging = answer->name_count > 0;
+  size_t len;
+
+  aiodns_lines_again(lines);
+  aiodns_lines_word(lines, '#', word, sizeof word); /* the address */
+  while ((len = aiodns_lines_word(lines, '#', word, sizeof word)) > 0) {
+    if (len >= sizeof word || (merging && aiodns_answer_has_name(answer, word)))
+      continue;
+    if (!aiodns_answer_add_name(answer, word, len, answer->name_count == 0))
+      return false;
+  }
+  return answer->name_count > 0;
+}
+
+unsigned aiodns_hosts_by_name(const char *path, const char *name, int family, struct aiodns_answer answer[2],
+                              unsigned *ret_first)
+{
+  struct aiodns_lines lines;
+  size_t name_len = strlen(name);
+  uint8_t address[16];
+  unsigned count = 0;
+  int found;
+
+  if (name_len >= AIODNS_NAME_TEXT_MAX || !aiodns_lines_open(&lines, path))
+    return 0;
+  while ((found = next_address(&lines, family, address)) != 0) {
+    if (!line_has(&lines, name, name_len))
+      continue;
+    unsigned index = family == AF_UNSPEC && found == AF_INET6;
+    if (!add_names(&lines, &answer[index]) || !aiodns_answer_add_address(&answer[index], address))
+      continue; /* out of memory: the answer says so */
+    answer[index].outcome = AIODNS_ANSWER;
+    if (count++ == 0)
+      *ret_first = index;
+  }
+  aiodns_lines_close(&lines);
+  return count;
+}
+
+bool aiodns_hosts_by_address(const char *path, int family, const void *address, struct aiodns_answer *answer)
+{
+  struct aiodns_lines lines;
+  uint8_t found[16];
+  size_t len = family == AF_INET ? 4 : 16;
+
+  if (!aiodns_lines_open(&lines, path))
+    return false;
+  while (next_address(&lines, family, found) != 0) {
+    if (memcmp(found, address, len) != 0 || !add_names(&lines, answer))
+      continue;
+    answer->outcome = AIODNS_ANSWER;
+    break;
+  }
+  aiodns_lines_close(&lines);
+  return answer->outcome == AIODNS_ANSWER;
+}

@@ -1,0 +1,278 @@
+#include "lookup.h"
+
+#include <string.h>
+
+static bool is_good(enum aiodns_outcome outcome)
+{
+  return outcome == AIODNS_ANSWER || outcome == AIODNS_NO_NAME;
+}
+
+/* The query that a channel of the lookup belongs to. */
+static struct aiodns_query *query_of(struct aiodns_lookup *lookup, unsigned channel)
+{
+  return &lookup->query[channel / AIODNS_QUERY_CHANNELS];
+}
+
+static void init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
+                 const struct aiodns_sources *sources, struct aiodns_answer *answer)
+{
+  lookup->conf = conf;
+  lookup->answer = answer;
+  lookup->entropy.fill = sources->random;
+  lookup->entropy.source = sources->source;
+  lookup->entropy.left = 0;
+  lookup->query_count = 1;
+  lookup->first_server = 0;
+  lookup->hide_data = lookup->ended = false;
+  lookup->outcome = AIODNS_PENDING;
+  lookup->error = 0;
+}
+
+static void init_answers(struct aiodns_lookup *lookup)
+{
+  for (unsigned i = 0; i < AIODNS_LOOKUP_QUERIES; i++) {
+    uint16_t type = i < lookup->query_count ? lookup->type[i] : 0;
+    uint8_t address_len = type == AIODNS_TYPE_A ? 4 : type == AIODNS_TYPE_AAAA ? 16 : 0;
+    aiodns_answer_init(&lookup->answer[i], address_len);
+    aiodns_query_init(&lookup->query[i], lookup->conf, &lookup->entropy, &lookup->answer[i]);
+  }
+}
+
+void aiodns_lookup_init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
+                        const struct aiodns_sources *sources, int family, const char *text,
+                        const struct aiodns_name *name, bool as_is, struct aiodns_answer *answer)
+{
+  init(lookup, conf, sources, answer);
+  lookup->type[0] = family == AF_INET6 && !conf->no_aaaa ? AIODNS_TYPE_AAAA : AIODNS_TYPE_A;
+  lookup->type[1] = AIODNS_TYPE_AAAA;
+  lookup->query_count = family == AF_UNSPEC && !conf->no_aaaa ? 2 : 1;
+  lookup->hide_data = family == AF_INET6 && conf->no_aaaa;
+  aiodns_search_init(&lookup->search, conf, sources->search_more, sources->source, text, name, as_is);
+  init_answers(lookup);
+}
+
+void aiodns_lookup_init_ptr(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
+                            const struct aiodns_sources *sources, const struct aiodns_name *name,
+                            struct aiodns_answer *answer)
+{
+  init(lookup, conf, sources, answer);
+  lookup->type[0] = AIODNS_TYPE_PTR;
+  aiodns_search_init(&lookup->search, conf, NULL, NULL, ".", name, true);
+  init_answers(lookup);
+}
+
+void aiodns_lookup_done(struct aiodns_lookup *lookup)
+{
+  for (unsigned i = 0; i < AIODNS_LOOKUP_QUERIES; i++)
+    aiodns_query_done(&lookup->query[i]);
+}
+
+static void end(struct aiodns_lookup *lookup, enum aiodns_outcome outcome)
+{
+  lookup->outcome = outcome;
+  lookup->ended = true;
+}
+
+/* ---- One candidate after the other ---- */
+
+static void start_query(struct aiodns_lookup *lookup, unsigned i, int64_t now_us)
+{
+  aiodns_query_start(&lookup->query[i], &lookup->candidate, lookup->type[i], lookup->first_server, now_us);
+}
+
+/*
+ * A candidate that nobody answers for must leave something to those behind it: glibc gives each of them the
+ * whole time, we give the first three quarters of what is left.
+ */
+static int64_t share_of(const struct aiodns_lookup *lookup, int64_t now_us)
+{
+  int64_t left_us = lookup->deadline_us - now_us;
+  return aiodns_search_has_more(&lookup->search) ? now_us + left_us / 4 * 3 : lookup->deadline_us;
+}
+
+/* Closes what the queries still have open and makes them new; their sockets stay known to the driver by task.
+ */
+static void renew_queries(struct aiodns_lookup *lookup)
+{
+  for (unsigned i = 0; i < lookup->query_count; i++) {
+    uint8_t address_len = lookup->answer[i].address_len;
+    aiodns_answer_done(&lookup->answer[i]);
+    aiodns_answer_init(&lookup->answer[i], address_len);
+    aiodns_query_renew(&lookup->query[i]);
+  }
+}
+
+static void next_candidate(struct aiodns_lookup *lookup, int64_t now_us)
+{
+  if (!aiodns_search_next(&lookup->search, &lookup->candidate)) {
+    end(lookup, aiodns_search_verdict(&lookup->search));
+    return;
+  }
+  renew_queries(lookup);
+  lookup->candidate_start_us = now_us;
+  lookup->candidate_deadline_us = share_of(lookup, now_us);
+  lookup->grace_us = INT64_MAX;
+  start_query(lookup, 0, now_us);
+  if (lookup->query_count == 2 && !lookup->conf->single_request)
+    start_query(lookup, 1, now_us);
+}
+
+/* One word for both families: the best that can be said truthfully. */
+static struct aiodns_verdict candidate_verdict(struct aiodns_lookup *lookup)
+{
+  struct aiodns_verdict verdict = {.outcome = AIODNS_PENDING};
+
+  for (unsigned i = 0; i < lookup->query_count; i++) {
+    /* An answer before NXDOMAIN before a lack here before a failure before no data: the last is only a
+     * half-truth where the other family is not known. */
+    static const uint8_t rank[] = {
+        [AIODNS_PENDING] = 0, [AIODNS_NO_DATA] = 1, [AIODNS_UNUSABLE] = 2, [AIODNS_FAILED] = 3,
+        [AIODNS_LOCAL] = 4,   [AIODNS_NO_NAME] = 5, [AIODNS_ANSWER] = 6,
+    };
+    enum aiodns_outcome outcome = lookup->answer[i].outcome;
+    enum aiodns_failure failure = aiodns_query_failure(&lookup->query[i]);
+    if (outcome == AIODNS_LOCAL)
+      lookup->error = lookup->answer[i].error;
+    if (outcome == AIODNS_FAILED && verdict.outcome == AIODNS_FAILED) {
+      if (failure > verdict.failure)
+        verdict.failure = failure;
+    } else if (rank[outcome] > rank[verdict.outcome]) {
+      verdict = (struct aiodns_verdict){.outcome = outcome, .failure = failure};
+    }
+  }
+  if (verdict.outcome == AIODNS_ANSWER && lookup->hide_data)
+    verdict.outcome = AIODNS_NO_DATA;
+  return verdict;
+}
+
+/* A query that has ended shortens what the other one gets. */
+static void look_at_ended(struct aiodns_lookup *lookup, int64_t now_us)
+{
+  for (unsigned i = 0; i < lookup->query_count; i++) {
+    const struct aiodns_query *query = &lookup->query[i];
+    struct aiodns_query *other = &lookup->query[1 - i];
+    if (!query->done || !is_good(query->answer->outcome) || lookup->grace_us != INT64_MAX)
+      continue;
+    int64_t patience_us = lookup->candidate_start_us + AIODNS_PATIENCE_US;
+    int64_t grace_us = now_us + AIODNS_GRACE_US;
+    lookup->grace_us = patience_us > grace_us ? patience_us : grace_us;
+    if (query->round_trip_us > 0)
+      aiodns_query_hurry(other, query->round_trip_us, now_us);
+  }
+}
+
+static bool all_done(const struct aiodns_lookup *lookup)
+{
+  for (unsigned i = 0; i < lookup->query_count; i++)
+    if (!lookup->query[i].done)
+      return false;
+  return true;
+}
+
+static bool candidate_ended(struct aiodns_lookup *lookup, int64_t now_us)
+{
+  for (unsigned i = 0; i < lookup->query_count; i++)
+    aiodns_query_elapsed(&lookup->query[i], now_us);
+  if (lookup->query_count == 2) {
+    look_at_ended(lookup, now_us);
+    if (lookup->query[0].done && !lookup->query[1].started)
+      start_query(lookup, 1, now_us);
+  }
+  if (!all_done(lookup) && (now_us >= lookup->candidate_deadline_us || now_us >= lookup->grace_us)) {
+    for (unsigned i = 0; i < lookup->query_count; i++)
+      aiodns_query_give_up(&lookup->query[i]);
+  }
+  return all_done(lookup);
+}
+
+/* Each round ends one candidate of a list that is finite. */
+static void advance(struct aiodns_lookup *lookup, int64_t now_us)
+{
+  while (!lookup->ended && candidate_ended(lookup, now_us)) {
+    struct aiodns_verdict verdict = candidate_verdict(lookup);
+    if (verdict.outcome == AIODNS_ANSWER) {
+      end(lookup, AIODNS_ANSWER);
+      return;
+    }
+    aiodns_search_report(&lookup->search, verdict);
+    next_candidate(lookup, now_us);
+  }
+}
+
+void aiodns_lookup_start(struct aiodns_lookup *lookup, int64_t now_us)
+{
+  uint8_t random = 0;
+
+  lookup->deadline_us = now_us + (int64_t)lookup->conf->timeout_ms * 1000 * lookup->conf->attempts;
+  if (lookup->conf->rotate && aiodns_entropy_take(&lookup->entropy, &random, 1))
+    lookup->first_server = random % lookup->conf->server_count;
+  next_candidate(lookup, now_us);
+  advance(lookup, now_us);
+}
+
+/* ---- To and from the driver ---- */
+
+bool aiodns_lookup_task(struct aiodns_lookup *lookup, struct aiodns_task *ret)
+{
+  for (unsigned i = 0; i < lookup->query_count; i++)
+    if (aiodns_query_task(&lookup->query[i], ret)) {
+      ret->channel = (uint8_t)(ret->channel + i * AIODNS_QUERY_CHANNELS);
+      return true;
+    }
+  return false;
+}
+
+size_t aiodns_lookup_payload(const struct aiodns_lookup *lookup, unsigned channel, uint8_t *buf)
+{
+  return aiodns_query_payload(&lookup->query[channel / AIODNS_QUERY_CHANNELS],
+                              channel % AIODNS_QUERY_CHANNELS, buf);
+}
+
+bool aiodns_lookup_listens(const struct aiodns_lookup *lookup, unsigned channel)
+{
+  return aiodns_query_listens(&lookup->query[channel / AIODNS_QUERY_CHANNELS],
+                              channel % AIODNS_QUERY_CHANNELS);
+}
+
+void aiodns_lookup_received(struct aiodns_lookup *lookup, unsigned channel, uint8_t *data, size_t len,
+                            size_t room, int64_t now_us)
+{
+  aiodns_query_received(query_of(lookup, channel), channel % AIODNS_QUERY_CHANNELS, data, len, room, now_us);
+  advance(lookup, now_us);
+}
+
+void aiodns_lookup_refused(struct aiodns_lookup *lookup, unsigned channel, int64_t now_us)
+{
+  aiodns_query_refused(query_of(lookup, channel), channel % AIODNS_QUERY_CHANNELS, now_us);
+  advance(lookup, now_us);
+}
+
+void aiodns_lookup_not_opened(struct aiodns_lookup *lookup, unsigned channel, int error, int64_t now_us)
+{
+  aiodns_query_not_opened(query_of(lookup, channel), channel % AIODNS_QUERY_CHANNELS, error, now_us);
+  advance(lookup, now_us);
+}
+
+int64_t aiodns_lookup_due(const struct aiodns_lookup *lookup)
+{
+  if (lookup->ended)
+    return INT64_MAX;
+  int64_t due_us =
+      lookup->grace_us < lookup->candidate_deadline_us ? lookup->grace_us : lookup->candidate_deadline_us;
+  for (unsigned i = 0; i < lookup->query_count; i++) {
+    int64_t query_us = aiodns_query_due(&lookup->query[i]);
+    due_us = query_us < due_us ? query_us : due_us;
+  }
+  return due_us;
+}
+
+void aiodns_lookup_elapsed(struct aiodns_lookup *lookup, int64_t now_us)
+{
+  advance(lookup, now_us);
+}
+
+void aiodns_lookup_abandon(struct aiodns_lookup *lookup, int error)
+{
+  lookup->error = error;
+  end(lookup, AIODNS_LOCAL);
+}

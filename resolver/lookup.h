@@ -1,0 +1,89 @@
+/*
+ * One lookup: the candidates of the search list in turn, for each the questions of the family or families
+ * wanted, at the same time, under one deadline.  As query.h: no descriptors, no clock, no entropy of its own.
+ *
+ *   aiodns_lookup_init(...), aiodns_lookup_start(...)
+ *   until .ended:
+ *     do every aiodns_lookup_task()
+ *     wait until something arrives or aiodns_lookup_due()
+ *     tell it: _received(), _refused(), _not_opened(), or just _elapsed()
+ *   do every aiodns_lookup_task() that is left (they close sockets), aiodns_lookup_done()
+ *
+ * Invariants: it ends no later than `timeout` times `attempts` after its start; once one family has an answer
+ * the other may take until 0.9 s after the candidate's start, or 0.3 s more; a family that failed never
+ * spoils one that answered.
+ */
+#ifndef AIODNS_LOOKUP_H
+#define AIODNS_LOOKUP_H
+
+#include "query.h"
+#include "search.h"
+
+enum {
+  AIODNS_LOOKUP_QUERIES = 2,
+  AIODNS_LOOKUP_CHANNELS = AIODNS_LOOKUP_QUERIES * AIODNS_QUERY_CHANNELS,
+  AIODNS_PATIENCE_US = 900000, /* from a candidate's start, with one family answered */
+  AIODNS_GRACE_US = 300000,    /* the least that the other family gets from then on */
+};
+
+/* Where a lookup gets what it may not take for itself. */
+struct aiodns_sources {
+  bool (*random)(void *source, uint8_t *buf, size_t len); /* as struct aiodns_entropy's fill */
+  aiodns_search_more *search_more;                        /* NULL: the list ends with _res's */
+  void *source;
+};
+
+struct aiodns_lookup {
+  const struct aiodns_conf *conf;
+  struct aiodns_answer *answer; /* AIODNS_LOOKUP_QUERIES of them, borrowed */
+  struct aiodns_entropy entropy;
+  struct aiodns_search search;
+  uint16_t type[AIODNS_LOOKUP_QUERIES];
+  uint8_t query_count;
+  uint8_t first_server;
+  bool hide_data; /* no-aaaa: A is asked in place of AAAA, to tell NXDOMAIN from no data */
+  bool ended;
+  enum aiodns_outcome outcome; /* with ANSWER, at least one element of `answer` has that outcome */
+  int error;                   /* errno, for AIODNS_LOCAL */
+  struct aiodns_name candidate;
+  int64_t deadline_us, candidate_start_us, candidate_deadline_us;
+  int64_t grace_us; /* when the query that is left is given up; INT64_MAX while none has ended well */
+  struct aiodns_query query[AIODNS_LOOKUP_QUERIES];
+};
+
+/*
+ * For addresses: family is AF_INET, AF_INET6 or AF_UNSPEC, `text` the name as the program gave it and *name
+ * the same. For PTR: aiodns_lookup_init_ptr.  `answer` has AIODNS_LOOKUP_QUERIES elements; those that are
+ * used are initialised here and are the caller's to finish: the first is A or, for AF_INET6, AAAA or, for
+ * PTR, PTR; the second is AAAA. *conf and `answer` must outlive the lookup.
+ */
+void aiodns_lookup_init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
+                        const struct aiodns_sources *sources, int family, const char *text,
+                        const struct aiodns_name *name, bool as_is, struct aiodns_answer *answer);
+void aiodns_lookup_init_ptr(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
+                            const struct aiodns_sources *sources, const struct aiodns_name *name,
+                            struct aiodns_answer *answer);
+void aiodns_lookup_done(struct aiodns_lookup *lookup);
+
+void aiodns_lookup_start(struct aiodns_lookup *lookup, int64_t now_us);
+
+/*
+ * Channels are numbered from 0 to AIODNS_LOOKUP_CHANNELS - 1.  These do for the lookup what their namesakes
+ * in query.h do for a query.
+ */
+bool aiodns_lookup_task(struct aiodns_lookup *lookup, struct aiodns_task *ret);
+size_t aiodns_lookup_payload(const struct aiodns_lookup *lookup, unsigned channel, uint8_t *buf);
+bool aiodns_lookup_listens(const struct aiodns_lookup *lookup, unsigned channel);
+void aiodns_lookup_received(struct aiodns_lookup *lookup, unsigned channel, uint8_t *data, size_t len,
+                            size_t room, int64_t now_us);
+void aiodns_lookup_refused(struct aiodns_lookup *lookup, unsigned channel, int64_t now_us);
+void aiodns_lookup_not_opened(struct aiodns_lookup *lookup, unsigned channel, int error, int64_t now_us);
+
+/* When aiodns_lookup_elapsed() is wanted at the latest; INT64_MAX once it has ended. */
+int64_t aiodns_lookup_due(const struct aiodns_lookup *lookup);
+void aiodns_lookup_elapsed(struct aiodns_lookup *lookup, int64_t now_us);
+
+/* The driver cannot go on (it cannot wait, say): ends the lookup with AIODNS_LOCAL and this errno. */
+void aiodns_lookup_abandon(struct aiodns_lookup *lookup, int error);
+
+#endif

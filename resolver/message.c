@@ -1,0 +1,189 @@
+#include "message.h"
+
+#include <string.h>
+
+enum {
+  FLAG_QR = 0x80,
+  FLAG_AA = 0x04,
+  FLAG_TC = 0x02,
+  FLAG_RD = 0x01,
+  FLAG_RA = 0x80, /* from here on in the fourth octet */
+  FLAG_AD = 0x20,
+  RCODE_MASK = 0x0f,
+  CLASS_IN = 1,
+};
+
+static uint8_t *put_u16(uint8_t *at, unsigned value)
+{
+  at[0] = (uint8_t)(value >> 8);
+  at[1] = (uint8_t)value;
+  return at + 2;
+}
+
+static bool is_letter(uint8_t c)
+{
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* The octet at `i` of the name as this query sends it.  Octets of length are at most 63: never letters. */
+static uint8_t sent_octet(const struct aiodns_form *form, size_t i)
+{
+  uint8_t c = form->name->wire[i];
+  if (!is_letter(c))
+    return c;
+  if (form->plain)
+    return (uint8_t)(c | 0x20);
+  return form->flip[i / 8] >> (i % 8) & 1 ? (uint8_t)(c ^ 0x20) : c;
+}
+
+size_t aiodns_message_query(const struct aiodns_form *form, uint8_t *buf)
+{
+  uint8_t *at = put_u16(buf, form->id);
+  *at++ = form->recursion_desired ? FLAG_RD : 0;
+  *at++ = form->authentic_data ? FLAG_AD : 0;
+  at = put_u16(at, 1); /* QDCOUNT */
+  at = put_u16(at, 0);
+  at = put_u16(at, 0);
+  at = put_u16(at, form->plain ? 0 : 1); /* ARCOUNT: the OPT record */
+  for (size_t i = 0; i < form->name->len; i++)
+    *at++ = sent_octet(form, i);
+  at = put_u16(at, form->type);
+  at = put_u16(at, CLASS_IN);
+  if (!form->plain) { /* RFC 6891 section 6.1.2: root name, type, size, extended RCODE and flags, no options
+                       */
+    *at++ = 0;
+    at = put_u16(at, AIODNS_TYPE_OPT);
+    at = put_u16(at, AIODNS_UDP_MAX);
+    at = put_u16(at, 0);
+    at = put_u16(at, 0);
+    at = put_u16(at, 0);
+  }
+  return (size_t)(at - buf);
+}
+
+/* Whether the question section at the cursor is the one that was asked; *exact: in letter case, too. */
+static bool question_matches(const struct aiodns_form *form, struct aiodns_cursor *c, bool *exact)
+{
+  const uint8_t *name = aiodns_cursor_take(c, form->name->len);
+  uint16_t type = aiodns_cursor_u16(c), class = aiodns_cursor_u16(c);
+  if (c->bad || type != form->type || class != CLASS_IN)
+    return false;
+  *exact = true;
+  for (size_t i = 0; i < form->name->len; i++) {
+    uint8_t sent = sent_octet(form, i);
+    if (name[i] == sent)
+      continue;
+    if (!is_letter(sent) || (name[i] ^ sent) != 0x20)
+      return false;
+    *exact = false;
+  }
+  return true;
+}
+
+enum aiodns_match aiodns_message_match(const struct aiodns_form *form, const uint8_t *msg, size_t len,
+                                       bool any_case)
+{
+  if (len < AIODNS_HEADER_LEN || (msg[0] << 8 | msg[1]) != form->id || !(msg[2] & FLAG_QR) ||
+      (msg[2] & 0x78) != 0) /* OPCODE */
+    return AIODNS_MATCH_NONE;
+  struct aiodns_cursor c = aiodns_cursor_at(msg, len, 4);
+  uint16_t questions = aiodns_cursor_u16(&c);
+  c.pos = AIODNS_HEADER_LEN;
+  if (questions == 0 && len == AIODNS_HEADER_LEN) {
+    uint8_t rcode = msg[3] & RCODE_MASK;
+    bool error = rcode != AIODNS_RCODE_NOERROR && rcode != AIODNS_RCODE_NXDOMAIN;
+    return error ? AIODNS_MATCH_BARE : AIODNS_MATCH_NONE;
+  }
+  bool exact = false;
+  if (questions != 1 || !question_matches(form, &c, &exact))
+    return AIODNS_MATCH_NONE;
+  return exact || any_case || form->plain ? AIODNS_MATCH_REPLY : AIODNS_MATCH_CASE;
+}
+
+/* Past the question section, with the counts of the sections behind it. */
+struct aiodns_records aiodns_records_of(const uint8_t *msg, size_t len)
+{
+  struct aiodns_cursor c = aiodns_cursor_at(msg, len, 4);
+  uint16_t questions = aiodns_cursor_u16(&c);
+  struct aiodns_records records = {.answers = aiodns_cursor_u16(&c), .authorities = aiodns_cursor_u16(&c)};
+  aiodns_cursor_u16(&c);
+  if (questions == 1) {
+    struct aiodns_name name;
+    aiodns_name_read(&c, &name);
+    aiodns_cursor_take(&c, 4);
+  }
+  records.cursor = c;
+  return records;
+}
+
+struct aiodns_header aiodns_message_header(const uint8_t *msg, size_t len)
+{
+  struct aiodns_records records = aiodns_records_of(msg, len);
+  return (struct aiodns_header){
+      .rcode = msg[3] & RCODE_MASK,
+      .truncated = msg[2] & FLAG_TC,
+      .lame = (msg[3] & RCODE_MASK) == AIODNS_RCODE_NOERROR && records.answers == 0 && !(msg[2] & FLAG_AA) &&
+              !(msg[3] & FLAG_RA),
+  };
+}
+
+void aiodns_message_restore_case(const struct aiodns_form *form, uint8_t *msg)
+{
+  memcpy(msg + AIODNS_HEADER_LEN, form->name->wire, form->name->len);
+}
+
+bool aiodns_records_next(struct aiodns_records *records, uint16_t *left, struct aiodns_record *ret)
+{
+  struct aiodns_cursor *c = &records->cursor;
+
+  while (*left > 0 && !c->bad) {
+    --*left;
+    aiodns_name_read(c, &ret->owner);
+    ret->type = aiodns_cursor_u16(c);
+    uint16_t class = aiodns_cursor_u16(c);
+    ret->ttl = aiodns_cursor_u32(c);
+    if (ret->ttl > INT32_MAX)
+      ret->ttl = 0;
+    uint16_t rdlength = aiodns_cursor_u16(c);
+    size_t start = c->pos;
+    if (!aiodns_cursor_take(c, rdlength))
+      return false;
+    ret->data = aiodns_cursor_at(c->data, c->pos, start);
+    if (class == CLASS_IN)
+      return true;
+  }
+  return false;
+}
+
+bool aiodns_message_well_formed(const uint8_t *msg, size_t len)
+{
+  struct aiodns_records records = aiodns_records_of(msg, len);
+  struct aiodns_record record;
+  while (aiodns_records_next(&records, &records.answers, &record))
+    ;
+  return !records.cursor.bad;
+}
+
+bool aiodns_message_negative_ttl(const uint8_t *msg, size_t len, const struct aiodns_name *name,
+                                 uint32_t *ret_s)
+{
+  struct aiodns_records records = aiodns_records_of(msg, len);
+  struct aiodns_record record;
+
+  while (aiodns_records_next(&records, &records.answers, &record))
+    ;
+  while (aiodns_records_next(&records, &records.authorities, &record)) {
+    if (record.type != AIODNS_TYPE_SOA || !aiodns_name_within(name, &record.owner))
+      continue;
+    struct aiodns_name skipped;
+    aiodns_name_read(&record.data, &skipped); /* MNAME */
+    aiodns_name_read(&record.data, &skipped); /* RNAME */
+    aiodns_cursor_take(&record.data, 16);     /* SERIAL, REFRESH, RETRY, EXPIRE */
+    uint32_t minimum = aiodns_cursor_u32(&record.data);
+    if (record.data.bad)
+      continue;
+    *ret_s = record.ttl < minimum ? record.ttl : minimum;
+    return true;
+  }
+  return false;
+}

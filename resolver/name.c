@@ -1,0 +1,227 @@
+#include "name.h"
+
+#include <string.h>
+
+static uint8_t lower(uint8_t c)
+{
+  return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
+static bool is_digit(char c)
+{
+  return c >= '0' && c <= '9';
+}
+
+/* One character of master file form at *text, which is moved past it.  -1 for a bad escape. */
+static int unescape(const char **text)
+{
+  const char *p = *text;
+  if (*p != '\\') {
+    *text = p + 1;
+    return (uint8_t)*p;
+  }
+  p++;
+  if (!is_digit(*p)) {
+    *text = p + 1;
+    return *p ? (uint8_t)*p : -1;
+  }
+  if (!is_digit(p[1]) || !is_digit(p[2]))
+    return -1;
+  int value = (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
+  *text = p + 3;
+  return value <= 255 ? value : -1;
+}
+
+bool aiodns_name_from_text(struct aiodns_name *ret, const char *text)
+{
+  struct aiodns_name name;
+  size_t len = 0; /* octets of the labels that are finished */
+
+  if (text[0] == '.' && text[1] == '\0')
+    text++; /* the root: no label at all */
+  else if (*text == '\0')
+    return false;
+  while (*text) {
+    size_t label = 0;
+    while (*text && *text != '.') {
+      int c = unescape(&text);
+      /* One octet for the label's length, one for the root. */
+      if (c < 0 || label == AIODNS_LABEL_MAX || len + 1 + label + 1 >= AIODNS_NAME_MAX)
+        return false;
+      name.wire[len + 1 + label++] = (uint8_t)c;
+    }
+    if (label == 0)
+      return false;
+    name.wire[len] = (uint8_t)label;
+    len += 1 + label;
+    if (*text == '.')
+      text++;
+  }
+  name.wire[len] = 0;
+  name.len = (uint8_t)(len + 1);
+  memcpy(ret, &name, 1 + (size_t)name.len);
+  return true;
+}
+
+static size_t put_label(uint8_t *at, const char *label)
+{
+  size_t len = strlen(label);
+  at[0] = (uint8_t)len;
+  memcpy(at + 1, label, len);
+  return 1 + len;
+}
+
+static size_t put_decimal(uint8_t *at, uint8_t value)
+{
+  char text[4];
+  size_t len = 0;
+  if (value >= 100)
+    text[len++] = (char)('0' + value / 100);
+  if (value >= 10)
+    text[len++] = (char)('0' + value / 10 % 10);
+  text[len++] = (char)('0' + value % 10);
+  text[len] = '\0';
+  return put_label(at, text);
+}
+
+void aiodns_name_from_address(struct aiodns_name *ret, int family, const void *address)
+{
+  static const char hex[] = "0123456789abcdef";
+  const uint8_t *octet = address;
+  size_t len = 0;
+
+  if (family == AF_INET) {
+    for (int i = 3; i >= 0; i--)
+      len += put_decimal(ret->wire + len, octet[i]);
+    len += put_label(ret->wire + len, "in-addr");
+  } else {
+    for (int i = 15; i >= 0; i--) {
+      const char nibble[2][2] = {{hex[octet[i] & 15], '\0'}, {hex[octet[i] >> 4], '\0'}};
+      len += put_label(ret->wire + len, nibble[0]);
+      len += put_label(ret->wire + len, nibble[1]);
+    }
+    len += put_label(ret->wire + len, "ip6");
+  }
+  len += put_label(ret->wire + len, "arpa");
+  ret->wire[len] = 0;
+  ret->len = (uint8_t)(len + 1);
+}
+
+void aiodns_name_read(struct aiodns_cursor *c, struct aiodns_name *ret)
+{
+  size_t pos = c->pos, end = 0; /* end: where the cursor goes on; 0 until the first pointer */
+  size_t limit = pos;           /* pointers must go below this: each lowers it, so the loop ends */
+  size_t len = 0;
+
+  ret->len = 0;
+  if (c->bad)
+    return;
+  for (;;) {
+    if (pos >= c->len)
+      break;
+    uint8_t octet = c->data[pos];
+    if (octet >= 0xc0) {
+      if (pos + 2 > c->len)
+        break;
+      size_t target = (size_t)(octet & 0x3f) << 8 | c->data[pos + 1];
+      if (target >= limit)
+        break;
+      if (!end)
+        end = pos + 2;
+      pos = limit = target;
+      continue;
+    }
+    if (octet > AIODNS_LABEL_MAX || octet >= c->len - pos || len + 1 + octet > AIODNS_NAME_MAX)
+      break;
+    memcpy(ret->wire + len, c->data + pos, 1 + (size_t)octet);
+    len += 1 + (size_t)octet;
+    pos += 1 + (size_t)octet;
+    if (octet == 0) {
+      ret->len = (uint8_t)len;
+      c->pos = end ? end : pos;
+      return;
+    }
+  }
+  c->bad = true;
+}
+
+size_t aiodns_name_to_text(const struct aiodns_name *name, char *buf)
+{
+  size_t out = 0;
+
+  for (size_t at = 0; at < name->len && name->wire[at]; at += 1 + (size_t)name->wire[at]) {
+    if (out)
+      buf[out++] = '.';
+    for (size_t i = 1; i <= name->wire[at]; i++) {
+      uint8_t c = name->wire[at + i];
+      if (c <= 0x20 || c >= 0x7f) {
+        buf[out++] = '\\';
+        buf[out++] = (char)('0' + c / 100);
+        buf[out++] = (char)('0' + c / 10 % 10);
+        buf[out++] = (char)('0' + c % 10);
+        continue;
+      }
+      if (strchr("\".;\\()@$", c))
+        buf[out++] = '\\';
+      buf[out++] = (char)c;
+    }
+  }
+  if (out == 0)
+    buf[out++] = '.';
+  buf[out] = '\0';
+  return out;
+}
+
+bool aiodns_name_append(struct aiodns_name *name, const struct aiodns_name *suffix)
+{
+  size_t labels = (size_t)name->len - 1;
+  if (labels + suffix->len > AIODNS_NAME_MAX)
+    return false;
+  memcpy(name->wire + labels, suffix->wire, suffix->len);
+  name->len = (uint8_t)(labels + suffix->len);
+  return true;
+}
+
+/* Octets of length are below 'A', so folding them with the rest changes nothing. */
+static bool equal_octets(const uint8_t *a, const uint8_t *b, size_t len)
+{
+  for (size_t i = 0; i < len; i++)
+    if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
+      return false;
+  return true;
+}
+
+bool aiodns_name_equal(const struct aiodns_name *a, const struct aiodns_name *b)
+{
+  return a->len == b->len && equal_octets(a->wire, b->wire, a->len);
+}
+
+bool aiodns_name_within(const struct aiodns_name *name, const struct aiodns_name *top)
+{
+  size_t at = 0;
+  while (at < name->len && (size_t)name->len - at > top->len)
+    at += 1 + (size_t)name->wire[at];
+  return at < name->len && (size_t)name->len - at == top->len &&
+         equal_octets(name->wire + at, top->wire, top->len);
+}
+
+bool aiodns_name_is_host(const struct aiodns_name *name)
+{
+  if (name->len == 0 || (name->wire[0] > 0 && name->wire[1] == '-'))
+    return false;
+  for (size_t at = 0; name->wire[at]; at += 1 + (size_t)name->wire[at])
+    for (size_t i = 1; i <= name->wire[at]; i++) {
+      uint8_t c = lower(name->wire[at + i]);
+      if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_')
+        return false;
+    }
+  return true;
+}
+
+unsigned aiodns_name_labels(const struct aiodns_name *name)
+{
+  unsigned count = 0;
+  for (size_t at = 0; at < name->len && name->wire[at]; at += 1 + (size_t)name->wire[at])
+    count++;
+  return count;
+}

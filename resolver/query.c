@@ -1,0 +1,331 @@
+#include "turn.h"
+
+#include <errno.h>
+
+/* ---- Tasks ---- */
+
+static struct aiodns_form form_of(const struct aiodns_query *query, const struct aiodns_channel *channel)
+{
+  return (struct aiodns_form){
+      .name = &query->chain.name,
+      .flip = channel->flip,
+      .type = query->chain.type,
+      .id = channel->id,
+      .plain = channel->plain,
+      .recursion_desired = query->conf->recursion_desired,
+      .authentic_data = query->conf->trust_ad,
+  };
+}
+
+size_t aiodns_query_payload(const struct aiodns_query *query, unsigned channel, uint8_t *buf)
+{
+  struct aiodns_form form = form_of(query, &query->channel[channel]);
+  size_t prefix = aiodns_channel_is_tcp(channel) ? 2 : 0;
+  size_t len = aiodns_message_query(&form, buf + prefix);
+  if (prefix) {
+    buf[0] = (uint8_t)(len >> 8);
+    buf[1] = (uint8_t)len;
+  }
+  return prefix + len;
+}
+
+bool aiodns_query_listens(const struct aiodns_query *query, unsigned channel)
+{
+  return aiodns_channel_listens(&query->channel[channel]);
+}
+
+bool aiodns_query_task(struct aiodns_query *query, struct aiodns_task *ret)
+{
+  for (unsigned c = 0; c < AIODNS_QUERY_CHANNELS; c++) {
+    struct aiodns_channel *channel = &query->channel[c];
+    switch (channel->state) {
+    case AIODNS_CHANNEL_IDLE:
+    case AIODNS_CHANNEL_WAITING:
+      continue;
+    case AIODNS_CHANNEL_CLOSING:
+      channel->state = AIODNS_CHANNEL_IDLE;
+      ret->kind = AIODNS_TASK_CLOSE;
+      break;
+    case AIODNS_CHANNEL_REOPENING:
+      channel->state = AIODNS_CHANNEL_OPENING;
+      ret->kind = AIODNS_TASK_CLOSE;
+      break;
+    case AIODNS_CHANNEL_OPENING:
+      channel->state = AIODNS_CHANNEL_WAITING;
+      ret->kind = AIODNS_TASK_OPEN;
+      break;
+    case AIODNS_CHANNEL_RESENDING:
+      channel->state = AIODNS_CHANNEL_WAITING;
+      ret->kind = AIODNS_TASK_SEND;
+      break;
+    }
+    ret->channel = (uint8_t)c;
+    ret->tcp = aiodns_channel_is_tcp(c);
+    ret->server = &query->conf->server[aiodns_channel_server(c)];
+    return true;
+  }
+  return false;
+}
+
+/* ---- What arrives ---- */
+
+/* Only CNAMEs so far: the same server is asked for where they lead. */
+static void follow_chain(struct aiodns_query *query, unsigned s, int64_t now_us)
+{
+  aiodns_turn_close_all(query);
+  aiodns_turn_reset(query);
+  query->first_server = (uint8_t)s;
+  query->attempt = query->sends = 0;
+  query->lingering = query->doubtful = false;
+  aiodns_turn_next(query, now_us);
+}
+
+static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t len, bool nxdomain,
+                       int64_t now_us)
+{
+  const struct aiodns_channel *channel = &query->channel[c];
+  int64_t round_trip_us = channel->sent_us ? now_us - channel->sent_us : 0;
+  bool proven = false;
+
+  switch (aiodns_reply_read(&query->chain, msg, len, query->answer, &proven)) {
+  case AIODNS_READ_ANSWER:
+    query->round_trip_us = round_trip_us;
+    query->answered_by = (uint8_t)aiodns_channel_server(c);
+    aiodns_turn_finish(query, AIODNS_ANSWER);
+    break;
+  case AIODNS_READ_NEGATIVE:
+    if (nxdomain && !proven && !channel->plain) {
+      query->doubtful = true;
+      aiodns_turn_go_plain(query, aiodns_channel_server(c), AIODNS_CAUSE_DOUBT, round_trip_us, now_us);
+      break;
+    }
+    query->round_trip_us = round_trip_us;
+    query->answered_by = (uint8_t)aiodns_channel_server(c);
+    aiodns_turn_finish(query, nxdomain ? AIODNS_NO_NAME : AIODNS_NO_DATA);
+    break;
+  case AIODNS_READ_CHAIN:
+    follow_chain(query, aiodns_channel_server(c), now_us);
+    break;
+  case AIODNS_READ_LOOP:
+    query->got_servfail = true; /* what a recursive server that follows the chain itself would say */
+    aiodns_turn_finish(query, AIODNS_FAILED);
+    break;
+  case AIODNS_READ_BAD:
+    if (aiodns_channel_is_tcp(c))
+      aiodns_turn_tcp_failed(query, aiodns_channel_server(c), now_us);
+    break;
+  case AIODNS_READ_LOCAL:
+    aiodns_turn_finish(query, AIODNS_LOCAL);
+    break;
+  }
+}
+
+static void near_miss(struct aiodns_query *query, unsigned c, int64_t now_us)
+{
+  struct aiodns_attempted *server = &query->server[aiodns_channel_server(c)];
+  if (!aiodns_channel_is_tcp(c) && server->near_misses < UINT8_MAX &&
+      ++server->near_misses == AIODNS_NEAR_MISSES_MAX)
+    aiodns_turn_go_tcp(query, aiodns_channel_server(c), AIODNS_CAUSE_NEAR_MISS, now_us);
+}
+
+/* `cut`: only the front of the datagram is at msg. */
+static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t len, bool cut, int64_t now_us)
+{
+  struct aiodns_channel *channel = &query->channel[c];
+  struct aiodns_form form = form_of(query, channel);
+  unsigned s = aiodns_channel_server(c);
+
+  enum aiodns_match match = aiodns_message_match(&form, msg, len, aiodns_channel_is_tcp(c));
+  if (match == AIODNS_MATCH_NONE) {
+    near_miss(query, c, now_us);
+    return;
+  }
+  if (match == AIODNS_MATCH_CASE) {
+    aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_CASE, now_us);
+    return;
+  }
+  query->got_reply = true;
+  struct aiodns_header header = aiodns_message_header(msg, len);
+  if (cut || (header.truncated && !aiodns_channel_is_tcp(c) && !query->conf->ignore_truncation)) {
+    if (channel->plain) { /* it has just turned out that its TCP does not work */
+      aiodns_turn_server_failed(query, s, now_us);
+      return;
+    }
+    aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_TRUNCATED, now_us);
+    return;
+  }
+  bool nxdomain = header.rcode == AIODNS_RCODE_NXDOMAIN;
+  if ((header.rcode == AIODNS_RCODE_NOERROR && !header.lame) || nxdomain) {
+    aiodns_message_restore_case(&form, msg);
+    read_reply(query, c, msg, len, nxdomain, now_us);
+    return;
+  }
+  if ((header.rcode == AIODNS_RCODE_FORMERR || header.rcode == AIODNS_RCODE_NOTIMP) && !channel->plain) {
+    aiodns_turn_go_plain(query, s, AIODNS_CAUSE_ERROR, channel->sent_us ? now_us - channel->sent_us : 0,
+                         now_us);
+    return;
+  }
+  query->got_servfail |= header.rcode == AIODNS_RCODE_SERVFAIL;
+  aiodns_turn_server_failed(query, s, now_us);
+}
+
+static void handle_stream(struct aiodns_query *query, unsigned c, const uint8_t *data, size_t len,
+                          int64_t now_us)
+{
+  struct aiodns_channel *channel = &query->channel[c];
+
+  while (len > 0 && aiodns_channel_listens(channel)) {
+    switch (aiodns_stream_feed(&channel->stream, &data, &len)) {
+    case AIODNS_STREAM_MORE:
+      break;
+    case AIODNS_STREAM_FAILED:
+      query->local_error = ENOMEM;
+      aiodns_turn_tcp_failed(query, aiodns_channel_server(c), now_us);
+      break;
+    case AIODNS_STREAM_MESSAGE: {
+      /* Taken out of the channel: handling the message may close that. */
+      struct aiodns_stream stream = channel->stream;
+      channel->stream = (struct aiodns_stream){0};
+      handle(query, c, stream.message, stream.len, false, now_us);
+      aiodns_stream_next(&stream);
+      break;
+    }
+    }
+  }
+}
+
+void aiodns_query_received(struct aiodns_query *query, unsigned channel, uint8_t *data, size_t len,
+                           size_t room, int64_t now_us)
+{
+  if (!aiodns_channel_listens(&query->channel[channel]))
+    return;
+  if (aiodns_channel_is_tcp(channel))
+    handle_stream(query, channel, data, len, now_us);
+  else
+    handle(query, channel, data, len < room ? len : room, len > room, now_us);
+}
+
+void aiodns_query_refused(struct aiodns_query *query, unsigned channel, int64_t now_us)
+{
+  unsigned s = aiodns_channel_server(channel);
+  struct aiodns_attempted *server = &query->server[s];
+
+  if (!aiodns_channel_listens(&query->channel[channel]))
+    return;
+  if (aiodns_channel_is_tcp(channel)) {
+    aiodns_turn_tcp_failed(query, s, now_us);
+  } else if (server->stage != AIODNS_STAGE_UDP || aiodns_server_is_loopback(&query->conf->server[s])) {
+    aiodns_turn_server_failed(query, s, now_us);
+  } else {
+    server->icmp_refused = true;
+    server->icmp_sends = server->sends;
+    server->failures++;
+    aiodns_turn_next_at_once(query, now_us);
+  }
+}
+
+static bool is_lack(int error)
+{
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS || error == EAGAIN;
+}
+
+void aiodns_query_not_opened(struct aiodns_query *query, unsigned channel, int error, int64_t now_us)
+{
+  query->channel[channel].state = AIODNS_CHANNEL_IDLE;
+  if (query->done)
+    return;
+  if (is_lack(error))
+    query->local_error = error;
+  else if (error == EPERM || error == EACCES)
+    query->not_permitted = true;
+  if (aiodns_channel_is_tcp(channel))
+    aiodns_turn_tcp_failed(query, aiodns_channel_server(channel), now_us);
+  else
+    aiodns_turn_server_failed(query, aiodns_channel_server(channel), now_us);
+}
+
+/* ---- Start, time and end ---- */
+
+void aiodns_query_init(struct aiodns_query *query, const struct aiodns_conf *conf,
+                       struct aiodns_entropy *entropy, struct aiodns_answer *answer)
+{
+  memset(query, 0, sizeof *query);
+  query->conf = conf;
+  query->entropy = entropy;
+  query->answer = answer;
+}
+
+void aiodns_query_renew(struct aiodns_query *query)
+{
+  aiodns_turn_close_all(query);
+  query->attempt = query->sends = 0;
+  query->started = query->done = query->lingering = false;
+  query->got_servfail = query->got_reply = query->was_silent = false;
+  query->doubtful = query->not_permitted = false;
+  query->local_error = 0;
+  query->round_trip_us = 0;
+}
+
+void aiodns_query_done(struct aiodns_query *query)
+{
+  for (unsigned c = 0; c < AIODNS_QUERY_CHANNELS; c++)
+    aiodns_stream_next(&query->channel[c].stream);
+}
+
+void aiodns_query_start(struct aiodns_query *query, const struct aiodns_name *name, uint16_t type,
+                        uint8_t first_server, int64_t now_us)
+{
+  int64_t longest_us = (int64_t)query->conf->timeout_ms * 1000;
+
+  query->started = true;
+  query->first_server = first_server;
+  query->wait_us = AIODNS_FIRST_WAIT_US < longest_us ? AIODNS_FIRST_WAIT_US : longest_us;
+  aiodns_turn_reset(query);
+  aiodns_chain_init(&query->chain, name, type);
+  aiodns_turn_next(query, now_us);
+}
+
+int64_t aiodns_query_due(const struct aiodns_query *query)
+{
+  return query->started && !query->done ? query->next_us : INT64_MAX;
+}
+
+void aiodns_query_elapsed(struct aiodns_query *query, int64_t now_us)
+{
+  /* Each turn either waits or uses up a failure of some server, so this ends. */
+  while (aiodns_query_due(query) <= now_us) {
+    if (query->lingering) {
+      aiodns_turn_fail(query);
+      return;
+    }
+    if (aiodns_turn_anyone_left(query, true))
+      query->was_silent = true;
+    aiodns_turn_next(query, now_us);
+  }
+}
+
+void aiodns_query_give_up(struct aiodns_query *query)
+{
+  if (query->done)
+    return;
+  query->was_silent = true;
+  aiodns_turn_fail(query);
+}
+
+void aiodns_query_hurry(struct aiodns_query *query, int64_t round_trip_us, int64_t now_us)
+{
+  int64_t wait_us = 3 * round_trip_us > AIODNS_LEAST_WAIT_US ? 3 * round_trip_us : AIODNS_LEAST_WAIT_US;
+
+  if (!query->started || query->done || wait_us >= query->wait_us)
+    return;
+  query->wait_us = wait_us;
+  if (query->next_us > now_us + wait_us)
+    query->next_us = now_us + wait_us;
+}
+
+enum aiodns_failure aiodns_query_failure(const struct aiodns_query *query)
+{
+  if (query->got_servfail)
+    return AIODNS_FAILURE_SERVFAIL;
+  return query->got_reply || query->was_silent ? AIODNS_FAILURE_SILENT : AIODNS_FAILURE_UNREACHABLE;
+}

@@ -1,0 +1,44 @@
+/*
+ * What a matched reply says about the name that was asked: addresses at the end of a CNAME chain, PTR
+ * targets, a negative answer, or a chain that goes on elsewhere.  Only the answer section counts, and one SOA
+ * for the negative TTL.
+ */
+#ifndef AIODNS_REPLY_H
+#define AIODNS_REPLY_H
+
+#include "answer.h"
+#include "message.h"
+
+enum {
+  /* CNAMEs followed for one question, over all its messages. BIND stops at 16, glibc's chains fit one
+     message. */
+  AIODNS_CHAIN_MAX = 16,
+};
+
+enum aiodns_reading {
+  AIODNS_READ_ANSWER,   /* the answer is complete */
+  AIODNS_READ_NEGATIVE, /* no such name or no such data; proven, where an SOA says so */
+  AIODNS_READ_CHAIN,    /* the chain leaves this message: its last name has to be asked */
+  AIODNS_READ_LOOP,     /* more than AIODNS_CHAIN_MAX CNAMEs */
+  AIODNS_READ_BAD,      /* malformed: not a reply */
+  AIODNS_READ_LOCAL,    /* out of memory; the answer says so */
+};
+
+struct aiodns_chain {
+  struct aiodns_name name; /* asked now; behind a CNAME: the last target */
+  uint16_t type;
+  uint8_t hops;
+  uint32_t ttl_s; /* the least so far; UINT32_MAX at the start */
+};
+
+void aiodns_chain_init(struct aiodns_chain *chain, const struct aiodns_name *name, uint16_t type);
+
+/*
+ * Reads a message that matched and has RCODE NOERROR or NXDOMAIN.  Adds names and addresses to *answer and
+ * follows the chain; *ret_proven says for NEGATIVE whether an SOA or a CNAME shows that the server knew what
+ * it was asked.
+ */
+enum aiodns_reading aiodns_reply_read(struct aiodns_chain *chain, const uint8_t *msg, size_t len,
+                                      struct aiodns_answer *answer, bool *ret_proven);
+
+#endif

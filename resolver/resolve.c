@@ -1,0 +1,165 @@
+#include "resolve.h"
+
+#include "drive.h"
+#include "files.h"
+#include "hosts.h"
+#include "special.h"
+
+static const struct aiodns_sources sources = {
+    .random = aiodns_drive_random,
+    .search_more = aiodns_files_search_more,
+};
+
+static void result_init(struct aiodns_result *result, uint8_t first_len, uint8_t second_len)
+{
+  result->outcome = AIODNS_PENDING;
+  result->error = 0;
+  result->source = AIODNS_SOURCE_NONE;
+  result->server = -1;
+  result->first = 0;
+  aiodns_answer_init(&result->answer[0], first_len);
+  aiodns_answer_init(&result->answer[1], second_len);
+}
+
+void aiodns_result_done(struct aiodns_result *result)
+{
+  aiodns_answer_done(&result->answer[0]);
+  aiodns_answer_done(&result->answer[1]);
+}
+
+uint32_t aiodns_result_ttl_s(const struct aiodns_result *result)
+{
+  uint32_t ttl_s = UINT32_MAX;
+  for (unsigned i = 0; i < 2; i++)
+    if (result->answer[i].outcome == AIODNS_ANSWER && result->answer[i].ttl_s < ttl_s)
+      ttl_s = result->answer[i].ttl_s;
+  return ttl_s == UINT32_MAX ? 0 : ttl_s;
+}
+
+static void end(struct aiodns_result *result, enum aiodns_source source, enum aiodns_outcome outcome)
+{
+  result->source = source;
+  result->outcome = outcome;
+}
+
+static bool out_of_memory(struct aiodns_result *result)
+{
+  for (unsigned i = 0; i < 2; i++)
+    if (result->answer[i].outcome == AIODNS_LOCAL) {
+      result->error = result->answer[i].error;
+      end(result, AIODNS_SOURCE_NONE, AIODNS_LOCAL);
+      return true;
+    }
+  return false;
+}
+
+/* RFC 6761 section 6.3, in whichever families are wanted. */
+static void resolve_localhost(struct aiodns_result *result, const char *name, int family)
+{
+  static const uint8_t ipv4[4] = {127, 0, 0, 1};
+  static const struct in6_addr ipv6 = IN6ADDR_LOOPBACK_INIT;
+
+  for (unsigned i = 0; i < (family == AF_UNSPEC ? 2u : 1u); i++) {
+    struct aiodns_answer *answer = &result->answer[i];
+    if (aiodns_answer_add_name(answer, name, strlen(name), true) &&
+        aiodns_answer_add_address(answer, answer->address_len == 4 ? (const void *)ipv4 : &ipv6))
+      answer->outcome = AIODNS_ANSWER;
+  }
+  if (!out_of_memory(result))
+    end(result, AIODNS_SOURCE_SPECIAL, AIODNS_ANSWER);
+}
+
+static void drive(struct aiodns_result *result, struct aiodns_lookup *lookup)
+{
+  aiodns_drive(lookup);
+  result->error = lookup->error;
+  for (unsigned i = 0; i < lookup->query_count; i++)
+    if (lookup->outcome != AIODNS_ANSWER || result->answer[i].outcome == AIODNS_ANSWER)
+      result->server = lookup->query[i].answered_by;
+  end(result, AIODNS_SOURCE_SERVERS, lookup->outcome);
+  aiodns_lookup_done(lookup);
+}
+
+static void ask_servers(struct aiodns_result *result, const struct __res_state *state, const char *text,
+                        const struct aiodns_name *name, int family, bool as_is)
+{
+  struct aiodns_conf conf;
+  struct aiodns_lookup lookup;
+
+  if (!aiodns_conf_from_state(&conf, state)) {
+    end(result, AIODNS_SOURCE_NONE, AIODNS_UNUSABLE);
+    return;
+  }
+  aiodns_lookup_init(&lookup, &conf, &sources, family, text, name, as_is, result->answer);
+  drive(result, &lookup);
+  if ((result->outcome == AIODNS_NO_NAME || result->outcome == AIODNS_NO_DATA) && aiodns_special_is_own(text))
+    result->outcome = AIODNS_NOT_MINE;
+}
+
+void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *state, const char *name,
+                         int family)
+{
+  struct aiodns_name wire;
+  char alias[AIODNS_NAME_TEXT_MAX];
+
+  result_init(ret, family == AF_INET6 ? 16 : 4, 16);
+  if (aiodns_hosts_by_name(AIODNS_HOSTS_PATH, name, family, ret->answer, &ret->first) > 0) {
+    if (!out_of_memory(ret))
+      end(ret, AIODNS_SOURCE_HOSTS, AIODNS_ANSWER);
+    return;
+  }
+  if (out_of_memory(ret))
+    return;
+  if (!aiodns_name_from_text(&wire, name) || !aiodns_name_is_host(&wire)) {
+    end(ret, AIODNS_SOURCE_NONE, AIODNS_NO_NAME);
+    return;
+  }
+  switch (aiodns_special_of(&wire)) {
+  case AIODNS_SPECIAL_LOCALHOST:
+    resolve_localhost(ret, name, family);
+    return;
+  case AIODNS_SPECIAL_NOWHERE:
+    end(ret, AIODNS_SOURCE_SPECIAL, AIODNS_NO_NAME);
+    return;
+  case AIODNS_SPECIAL_NOT_MINE:
+    end(ret, AIODNS_SOURCE_SPECIAL, AIODNS_NOT_MINE);
+    return;
+  case AIODNS_SPECIAL_NONE:
+    break;
+  }
+  bool aliased = !strchr(name, '.') && !(state->options & RES_NOALIASES) &&
+                 aiodns_files_alias(name, alias, sizeof alias) && aiodns_name_from_text(&wire, alias);
+  ask_servers(ret, state, aliased ? alias : name, &wire, family, aliased);
+}
+
+void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state *state, int family,
+                            const void *address)
+{
+  struct aiodns_conf conf;
+  struct aiodns_lookup lookup;
+  struct aiodns_name name;
+
+  result_init(ret, 0, 0);
+  if (aiodns_hosts_by_address(AIODNS_HOSTS_PATH, family, address, &ret->answer[0])) {
+    end(ret, AIODNS_SOURCE_HOSTS, AIODNS_ANSWER);
+    return;
+  }
+  if (out_of_memory(ret))
+    return;
+  if (!aiodns_conf_from_state(&conf, state)) {
+    end(ret, AIODNS_SOURCE_NONE, AIODNS_UNUSABLE);
+    return;
+  }
+  if (family == AF_INET6) { /* the name of an IPv4-mapped address is that of the IPv4 address */
+    struct in6_addr in6;
+    memcpy(&in6, address, sizeof in6);
+    if (IN6_IS_ADDR_V4MAPPED(&in6))
+      aiodns_name_from_address(&name, AF_INET, in6.s6_addr + 12);
+    else
+      aiodns_name_from_address(&name, AF_INET6, &in6);
+  } else {
+    aiodns_name_from_address(&name, AF_INET, address);
+  }
+  aiodns_lookup_init_ptr(&lookup, &conf, &sources, &name, ret->answer);
+  drive(ret, &lookup);
+}

@@ -1,0 +1,48 @@
+/*
+ * The whole life of a lookup for a caller that waits: valid name? hosts(5)? special-use? else the servers.
+ *
+ * Any thread; no state outlives a call but what the caller holds.  Uses about 9 KiB of stack; allocates only
+ * for what a usual answer does not need (answer.h, TCP).
+ */
+#ifndef AIODNS_RESOLVE_H
+#define AIODNS_RESOLVE_H
+
+#include "answer.h"
+#include "conf.h"
+
+enum aiodns_source {
+  AIODNS_SOURCE_NONE,    /* nobody was asked */
+  AIODNS_SOURCE_HOSTS,   /* hosts(5) */
+  AIODNS_SOURCE_SPECIAL, /* RFC 6761 */
+  AIODNS_SOURCE_SERVERS,
+};
+
+struct aiodns_result {
+  enum aiodns_outcome outcome;
+  int error; /* errno, for AIODNS_LOCAL */
+  enum aiodns_source source;
+  int server;     /* index of the one that answered, as in `_res`; -1 where no single one did */
+  unsigned first; /* index of the answer that comes first */
+  /* Those with outcome ANSWER count, others are not to be read.  By name: IPv4, or the one family wanted;
+   * then IPv6. */
+  struct aiodns_answer answer[2];
+};
+
+/*
+ * `state` is initialised and not changed by others during the call: `_res` in a module that glibc has called,
+ * a state of one's own elsewhere.  family is AF_INET, AF_INET6 or AF_UNSPEC.  *ret is always initialised, and
+ * the caller's to finish.
+ */
+void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *state, const char *name,
+                         int family);
+
+/* The names of an address; family is AF_INET or AF_INET6. */
+void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state *state, int family,
+                            const void *address);
+
+void aiodns_result_done(struct aiodns_result *result);
+
+/* Seconds for which all of the result holds. */
+uint32_t aiodns_result_ttl_s(const struct aiodns_result *result);
+
+#endif

@@ -1,0 +1,134 @@
+#include "search.h"
+
+#include <string.h>
+
+void aiodns_search_init(struct aiodns_search *search, const struct aiodns_conf *conf,
+                        aiodns_search_more *more, void *source, const char *text,
+                        const struct aiodns_name *name, bool as_is)
+{
+  unsigned dots = 0;
+  size_t len = strlen(text);
+
+  for (size_t i = 0; i < len; i++)
+    dots += text[i] == '.';
+  memset(search, 0, sizeof *search);
+  search->conf = conf;
+  search->more = more;
+  search->source = source;
+  memcpy(&search->given, name, 1 + (size_t)name->len);
+  search->dotted = dots > 0;
+  search->absolute = as_is || (len > 0 && text[len - 1] == '.');
+  search->many_dots = dots >= conf->ndots;
+}
+
+/* The domain at search->index, if the list has so many. */
+static bool list_entry(struct aiodns_search *search, char *buf, const char **ret)
+{
+  if (search->index < search->conf->search_count) {
+    *ret = search->conf->search[search->index];
+    return true;
+  }
+  *ret = buf;
+  return search->more && search->more(search->source, search->conf, search->index, buf);
+}
+
+/* The next candidate from the list; names that would be too long or malformed are passed over. */
+static bool next_from_list(struct aiodns_search *search, struct aiodns_name *ret)
+{
+  char buf[AIODNS_NAME_TEXT_MAX];
+  const char *domain;
+
+  while (search->index < UINT8_MAX && list_entry(search, buf, &domain)) {
+    struct aiodns_name suffix;
+    search->index++;
+    if (!search->conf->search_dotted) /* RES_DNSRCH is off: the first entry alone */
+      search->step = AIODNS_SEARCH_AS_IS_LAST;
+    search->searched = true;
+    if (!aiodns_name_from_text(&suffix, *domain ? domain : "."))
+      continue;
+    if (suffix.len == 1)
+      search->as_is_tried = true;
+    memcpy(ret, &search->given, 1 + (size_t)search->given.len);
+    if (aiodns_name_append(ret, &suffix))
+      return true;
+    if (search->step != AIODNS_SEARCH_LIST)
+      break;
+  }
+  search->step = AIODNS_SEARCH_AS_IS_LAST;
+  return false;
+}
+
+bool aiodns_search_next(struct aiodns_search *search, struct aiodns_name *ret)
+{
+  if (search->step == AIODNS_SEARCH_AS_IS_FIRST) {
+    bool goes_on = search->dotted ? search->conf->search_dotted : search->conf->search_single;
+    search->step = search->absolute ? AIODNS_SEARCH_END
+                   : goes_on        ? AIODNS_SEARCH_LIST
+                                    : AIODNS_SEARCH_AS_IS_LAST;
+    if (search->absolute || search->many_dots) {
+      search->as_is_tried = true;
+      memcpy(ret, &search->given, 1 + (size_t)search->given.len);
+      return true;
+    }
+  }
+  if (search->step == AIODNS_SEARCH_LIST && next_from_list(search, ret))
+    return true;
+  if (search->step != AIODNS_SEARCH_AS_IS_LAST)
+    return false;
+  search->step = AIODNS_SEARCH_END;
+  if (search->as_is_tried || (!search->dotted && search->searched && search->conf->no_tld_query))
+    return false;
+  search->as_is_tried = true;
+  memcpy(ret, &search->given, 1 + (size_t)search->given.len);
+  return true;
+}
+
+bool aiodns_search_has_more(const struct aiodns_search *search)
+{
+  if (search->step == AIODNS_SEARCH_LIST)
+    return search->index < search->conf->search_count || !search->as_is_tried;
+  return search->step == AIODNS_SEARCH_AS_IS_LAST && !search->as_is_tried;
+}
+
+void aiodns_search_report(struct aiodns_search *search, struct aiodns_verdict verdict)
+{
+  if (search->step == AIODNS_SEARCH_LIST && search->index == 0)
+    search->first_as_is = verdict;
+  search->last = verdict;
+  switch (verdict.outcome) {
+  case AIODNS_NO_DATA:
+    search->got_no_data = true;
+    break;
+  case AIODNS_NO_NAME:
+    break;
+  case AIODNS_FAILED:
+    if (verdict.failure == AIODNS_FAILURE_UNREACHABLE) {
+      search->step = AIODNS_SEARCH_END;
+    } else if (verdict.failure == AIODNS_FAILURE_SERVFAIL) {
+      search->got_servfail = true;
+    } else if (search->step == AIODNS_SEARCH_LIST && search->index > 0) {
+      search->step = AIODNS_SEARCH_AS_IS_LAST;
+    }
+    break;
+  default: /* this process cannot ask: it will not be able to in a moment */
+    search->step = AIODNS_SEARCH_END;
+    break;
+  }
+}
+
+enum aiodns_outcome aiodns_search_verdict(const struct aiodns_search *search)
+{
+  enum aiodns_outcome last = search->last.outcome;
+
+  if (last != AIODNS_NO_NAME && last != AIODNS_NO_DATA && last != AIODNS_FAILED && last != AIODNS_PENDING)
+    return last;
+  if (last == AIODNS_FAILED && search->last.failure == AIODNS_FAILURE_UNREACHABLE)
+    return AIODNS_FAILED;
+  if (search->first_as_is.outcome != AIODNS_PENDING)
+    return search->first_as_is.outcome;
+  if (search->got_no_data)
+    return AIODNS_NO_DATA;
+  if (search->got_servfail)
+    return AIODNS_FAILED;
+  return last == AIODNS_PENDING ? AIODNS_NO_NAME : last;
+}

@@ -1,0 +1,51 @@
+#include "special.h"
+
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum special_scope {
+  ITSELF = 1,
+  BELOW = 2,
+};
+
+static const struct {
+  const char *name;
+  uint8_t scope;
+  uint8_t is; /* enum aiodns_special */
+} special[] = {
+    {"localhost", ITSELF | BELOW, AIODNS_SPECIAL_LOCALHOST}, /* RFC 6761 section 6.3 */
+    {"invalid", ITSELF | BELOW, AIODNS_SPECIAL_NOWHERE},     /* RFC 6761 section 6.4 */
+    {"onion", ITSELF | BELOW, AIODNS_SPECIAL_NOWHERE},       /* RFC 7686 section 2 */
+    {"local", BELOW, AIODNS_SPECIAL_NOT_MINE},               /* RFC 6762 section 3: mDNS's */
+    {"_gateway", ITSELF, AIODNS_SPECIAL_NOT_MINE},           /* nss-myhostname(8)'s */
+    {"_outbound", ITSELF, AIODNS_SPECIAL_NOT_MINE},
+};
+
+enum aiodns_special aiodns_special_of(const struct aiodns_name *name)
+{
+  size_t last = 0; /* the label in front of the root */
+
+  if (name->wire[0] == 0)
+    return AIODNS_SPECIAL_NONE;
+  for (size_t at = 0; name->wire[at]; at += 1 + (size_t)name->wire[at])
+    last = at;
+  uint8_t scope = last == 0 ? ITSELF : BELOW;
+  for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
+    if ((special[i].scope & scope) && strlen(special[i].name) == name->wire[last] &&
+        strncasecmp(special[i].name, (const char *)name->wire + last + 1, name->wire[last]) == 0)
+      return (enum aiodns_special)special[i].is;
+  return AIODNS_SPECIAL_NONE;
+}
+
+bool aiodns_special_is_own(const char *name)
+{
+  char own[256]; /* HOST_NAME_MAX is 64 on Linux */
+  size_t len = strlen(name);
+
+  if (gethostname(own, sizeof own) != 0)
+    return false;
+  own[sizeof own - 1] = '\0';
+  len -= len > 0 && name[len - 1] == '.';
+  return strlen(own) == len && strncasecmp(own, name, len) == 0;
+}

@@ -1,0 +1,261 @@
+#include "turn.h"
+
+static int64_t at_least(int64_t value, int64_t least)
+{
+  return value > least ? value : least;
+}
+
+/* ---- Channels, and the end ---- */
+
+static void channel_close(struct aiodns_query *query, unsigned c)
+{
+  struct aiodns_channel *channel = &query->channel[c];
+  channel->state = aiodns_channel_has_socket(channel) ? AIODNS_CHANNEL_CLOSING : AIODNS_CHANNEL_IDLE;
+  aiodns_stream_next(&channel->stream);
+}
+
+void aiodns_turn_close_all(struct aiodns_query *query)
+{
+  for (unsigned c = 0; c < AIODNS_QUERY_CHANNELS; c++)
+    channel_close(query, c);
+}
+
+void aiodns_turn_finish(struct aiodns_query *query, enum aiodns_outcome outcome)
+{
+  query->answer->outcome = outcome;
+  query->done = true;
+  aiodns_turn_close_all(query);
+}
+
+void aiodns_turn_fail(struct aiodns_query *query)
+{
+  bool heard = query->got_reply || query->was_silent;
+
+  if (query->doubtful) {
+    aiodns_turn_finish(query, AIODNS_NO_NAME);
+  } else if (query->local_error && !heard) {
+    query->answer->error = query->local_error;
+    aiodns_turn_finish(query, AIODNS_LOCAL);
+  } else if (query->not_permitted && !heard) {
+    aiodns_turn_finish(query, AIODNS_UNUSABLE);
+  } else {
+    aiodns_turn_finish(query, AIODNS_FAILED);
+  }
+}
+
+/* A new socket, a new ID, new letter case. */
+static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int64_t now_us)
+{
+  struct aiodns_channel *channel = &query->channel[c];
+  size_t flip_len = plain ? 0 : ((size_t)query->chain.name.len + 7) / 8;
+  uint8_t random[2 + AIODNS_FLIP_LEN];
+
+  if (!aiodns_entropy_take(query->entropy, random, 2 + flip_len)) {
+    query->not_permitted = true;
+    query->got_reply = query->was_silent = false;
+    aiodns_turn_fail(query);
+    return;
+  }
+  channel_close(query, c);
+  channel->id = (uint16_t)(random[0] << 8 | random[1]);
+  memcpy(channel->flip, random + 2, flip_len);
+  channel->plain = plain;
+  channel->sent_us = now_us;
+  channel->state = aiodns_channel_has_socket(channel) ? AIODNS_CHANNEL_REOPENING : AIODNS_CHANNEL_OPENING;
+}
+
+/* ---- Whose turn it is ---- */
+
+static void reset_stage(struct aiodns_query *query, unsigned s)
+{
+  struct aiodns_attempted *server = &query->server[s];
+  server->stage = query->conf->use_vc ? AIODNS_STAGE_TCP : AIODNS_STAGE_UDP;
+  server->cause = query->conf->use_vc ? AIODNS_CAUSE_CONFIGURED : AIODNS_CAUSE_NONE;
+}
+
+void aiodns_turn_reset(struct aiodns_query *query)
+{
+  memset(query->server, 0, sizeof query->server);
+  for (unsigned s = 0; s < AIODNS_SERVERS_MAX; s++)
+    reset_stage(query, s);
+}
+
+/* Sends a datagram, on the socket that there is or a new one; nothing once all that may be sent are. */
+static void send_udp(struct aiodns_query *query, unsigned s, bool plain, int64_t now_us)
+{
+  struct aiodns_channel *channel = &query->channel[aiodns_channel_udp(s)];
+  if (query->sends == AIODNS_SENDS_MAX)
+    return;
+  query->sends++;
+  query->server[s].sends++;
+  if (!aiodns_channel_listens(channel) || channel->plain != plain) {
+    channel_open(query, aiodns_channel_udp(s), plain, now_us);
+  } else {
+    channel->state = AIODNS_CHANNEL_RESENDING;
+    channel->sent_us = 0;
+  }
+}
+
+/* It is this server's turn, for the first time or again. */
+static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
+{
+  struct aiodns_attempted *server = &query->server[s];
+  unsigned tcp = aiodns_channel_tcp(s);
+
+  switch (server->stage) {
+  case AIODNS_STAGE_UDP:
+    send_udp(query, s, false, now_us);
+    if (server->sends > AIODNS_SILENT_SENDS && server->cause == AIODNS_CAUSE_NONE && !query->done) {
+      server->cause = AIODNS_CAUSE_SILENCE;
+      channel_open(query, tcp, true, now_us);
+    }
+    break;
+  case AIODNS_STAGE_TCP:
+    if (query->channel[tcp].state == AIODNS_CHANNEL_IDLE ||
+        query->channel[tcp].state == AIODNS_CHANNEL_CLOSING) {
+      channel_open(query, tcp, false, now_us);
+    } else if (server->cause == AIODNS_CAUSE_CASE) {
+      server->stage = AIODNS_STAGE_PLAIN_UDP;
+      send_udp(query, s, true, now_us);
+    }
+    break;
+  case AIODNS_STAGE_PLAIN_TCP: /* a whole wait has passed over its TCP: as good as refused */
+    server->stage = AIODNS_STAGE_PLAIN_UDP;
+    send_udp(query, s, true, now_us);
+    break;
+  case AIODNS_STAGE_PLAIN_UDP:
+    send_udp(query, s, true, now_us);
+    break;
+  }
+}
+
+static bool given_up(struct aiodns_query *query, unsigned s)
+{
+  struct aiodns_attempted *server = &query->server[s];
+  if (server->icmp_refused && server->sends > server->icmp_sends) {
+    server->icmp_sends = server->sends; /* nothing came back this time, not even an error */
+    server->failures++;
+  }
+  return server->failures >= query->conf->attempts;
+}
+
+bool aiodns_turn_anyone_left(const struct aiodns_query *query, bool hopeful)
+{
+  for (unsigned c = 0; c < AIODNS_QUERY_CHANNELS; c++) {
+    enum aiodns_channel_state state = query->channel[c].state;
+    if (state != AIODNS_CHANNEL_IDLE && state != AIODNS_CHANNEL_CLOSING &&
+        !(hopeful && query->server[aiodns_channel_server(c)].icmp_refused))
+      return true;
+  }
+  return false;
+}
+
+void aiodns_turn_next(struct aiodns_query *query, int64_t now_us)
+{
+  unsigned count = query->conf->server_count;
+  int64_t longest_us = (int64_t)query->conf->timeout_ms * 1000;
+
+  for (unsigned tried = 0; tried < count; tried++) {
+    unsigned s = (query->first_server + query->attempt) % count;
+    unsigned round = query->attempt / count;
+    query->attempt++;
+    if (given_up(query, s))
+      continue;
+    int64_t wait_us = query->wait_us << (round < 8 ? round : 8);
+    query->next_us = now_us + (wait_us < longest_us ? wait_us : longest_us);
+    ask(query, s, now_us);
+    return;
+  }
+  if (aiodns_turn_anyone_left(query, false)) {
+    query->lingering = true;
+    query->next_us = now_us + AIODNS_LINGER_US;
+  } else {
+    aiodns_turn_fail(query);
+  }
+}
+
+/* Lets the next turn be this server's, at this time. */
+static void turn_to(struct aiodns_query *query, unsigned s, int64_t when_us)
+{
+  while ((query->first_server + query->attempt) % query->conf->server_count != s)
+    query->attempt++;
+  query->next_us = when_us;
+}
+
+void aiodns_turn_next_at_once(struct aiodns_query *query, int64_t now_us)
+{
+  if (!query->lingering)
+    query->next_us = now_us;
+  else if (!aiodns_turn_anyone_left(query, false))
+    aiodns_turn_fail(query);
+}
+
+void aiodns_turn_server_failed(struct aiodns_query *query, unsigned s, int64_t now_us)
+{
+  struct aiodns_attempted *server = &query->server[s];
+
+  if (server->cause == AIODNS_CAUSE_DOUBT) {
+    aiodns_turn_fail(query); /* nobody contradicts its NXDOMAIN */
+    return;
+  }
+  server->failures++;
+  channel_close(query, aiodns_channel_udp(s));
+  channel_close(query, aiodns_channel_tcp(s));
+  reset_stage(query, s);
+  aiodns_turn_next_at_once(query, now_us);
+}
+
+/* ---- Other ways to ask the same server ---- */
+
+void aiodns_turn_go_tcp(struct aiodns_query *query, unsigned s, enum aiodns_cause cause, int64_t now_us)
+{
+  struct aiodns_attempted *server = &query->server[s];
+
+  if (server->stage != AIODNS_STAGE_UDP)
+    return;
+  server->stage = AIODNS_STAGE_TCP;
+  server->cause = cause;
+  if (cause != AIODNS_CAUSE_CASE) /* there the datagram may have been forged, and the true one still come */
+    channel_close(query, aiodns_channel_udp(s));
+  channel_open(query, aiodns_channel_tcp(s), false, now_us);
+  query->next_us = at_least(query->next_us, now_us + query->wait_us);
+}
+
+void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, enum aiodns_cause cause,
+                          int64_t round_trip_us, int64_t now_us)
+{
+  struct aiodns_attempted *server = &query->server[s];
+
+  server->stage = AIODNS_STAGE_PLAIN_TCP;
+  server->cause = cause;
+  channel_close(query, aiodns_channel_udp(s));
+  channel_open(query, aiodns_channel_tcp(s), true, now_us);
+  turn_to(query, s, now_us + at_least(3 * round_trip_us, AIODNS_PLAIN_WAIT_US));
+}
+
+void aiodns_turn_tcp_failed(struct aiodns_query *query, unsigned s, int64_t now_us)
+{
+  struct aiodns_attempted *server = &query->server[s];
+
+  channel_close(query, aiodns_channel_tcp(s));
+  switch (server->stage) {
+  case AIODNS_STAGE_UDP:       /* tried beside UDP, which goes on */
+  case AIODNS_STAGE_PLAIN_UDP: /* already succeeded by UDP */
+    break;
+  case AIODNS_STAGE_PLAIN_TCP:
+    server->stage = AIODNS_STAGE_PLAIN_UDP;
+    send_udp(query, s, true, now_us);
+    break;
+  case AIODNS_STAGE_TCP:
+    if (server->cause == AIODNS_CAUSE_CASE) {
+      server->stage = AIODNS_STAGE_PLAIN_UDP;
+      send_udp(query, s, true, now_us);
+    } else if (server->cause == AIODNS_CAUSE_NEAR_MISS) {
+      server->stage = AIODNS_STAGE_UDP; /* from a new port */
+      send_udp(query, s, false, now_us);
+    } else {
+      aiodns_turn_server_failed(query, s, now_us);
+    }
+    break;
+  }
+}
