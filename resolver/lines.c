@@ -44,9 +44,10 @@ static bool available(struct aiodns_lines *lines)
 
 int aiodns_lines_peek(struct aiodns_lines *lines)
 {
-  if (!lines->in_line || !available(lines) || lines->buf[lines->pos] == '\n')
+  if (!lines->in_line || !available(lines))
     return -1;
-  return (unsigned char)lines->buf[lines->pos];
+  int c = (unsigned char)lines->buf[lines->pos];
+  return c == '\n' || c == '\0' ? -1 : c;
 }
 
 bool aiodns_lines_next(struct aiodns_lines *lines)

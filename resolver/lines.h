@@ -44,7 +44,7 @@ bool aiodns_lines_next(struct aiodns_lines *lines);
  */
 size_t aiodns_lines_word(struct aiodns_lines *lines, char comment, char *buf, size_t room);
 
-/* The next character of the line without taking it; -1 at its end. */
+/* The next character of the line without taking it; -1 at its end.  As in glibc, a NUL ends a line's words, too. */
 int aiodns_lines_peek(struct aiodns_lines *lines);
 
 /* Goes back to the first character of the current line. */
