@@ -42,7 +42,7 @@ static inline uint8_t aiodns_cursor_u8(struct aiodns_cursor *c)
 static inline uint16_t aiodns_cursor_u16(struct aiodns_cursor *c)
 {
   const uint8_t *at = aiodns_cursor_take(c, 2);
-  return at ? (uint16_t)(at[0] << 8 | at[1]) : 0;
+  return at ? (uint16_t)((unsigned)at[0] << 8 | at[1]) : 0;
 }
 
 static inline uint32_t aiodns_cursor_u32(struct aiodns_cursor *c)
