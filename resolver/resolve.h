@@ -42,7 +42,7 @@ void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state 
 
 void aiodns_result_done(struct aiodns_result *result);
 
-/* Seconds for which all of the result holds. */
+/* Seconds for which all addresses or names of an ANSWER hold; 0 for any other outcome. */
 uint32_t aiodns_result_ttl_s(const struct aiodns_result *result);
 
 #endif

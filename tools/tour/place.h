@@ -1,0 +1,15 @@
+/*
+ * Where the tour takes place: a network namespace with nothing in it but loopback, and a mount namespace with
+ * an /etc/hosts and an /etc/resolv.conf of its own.  Both are made here and entered by this process alone, so
+ * nothing that happens later can reach the machine, and nothing has to be cleaned up.
+ */
+#ifndef TOUR_PLACE_H
+#define TOUR_PLACE_H
+
+#include <stdbool.h>
+
+/* Both print what went wrong, and are false then. */
+bool tour_place_enter(const char *hosts, const char *resolv_conf);
+bool tour_place_change(const char *resolv_conf);
+
+#endif
