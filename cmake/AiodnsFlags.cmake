@@ -14,6 +14,8 @@ set(CMAKE_C_EXTENSIONS ON)
 set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# ld writes its dependency file without escaping blanks: a checkout below a folder with one would link anew each time.
+set(CMAKE_LINK_DEPENDS_USE_LINKER OFF)
 check_pie_supported(LANGUAGES C)
 
 # 64-bit file offsets and times on 32-bit processors, too.

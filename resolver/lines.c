@@ -10,7 +10,7 @@ bool aiodns_lines_open(struct aiodns_lines *lines, const char *path)
   lines->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   lines->base = lines->line_start = 0;
   lines->pos = lines->len = 0;
-  lines->in_line = false;
+  lines->in_line = lines->ended = false;
   return lines->fd >= 0;
 }
 
@@ -26,11 +26,12 @@ static bool refill(struct aiodns_lines *lines)
 
   lines->base += (off_t)lines->len;
   lines->pos = lines->len = 0;
-  if (lines->base >= AIODNS_LINES_FILE_MAX)
+  if (lines->ended || lines->base >= AIODNS_LINES_FILE_MAX)
     return false;
   do
     got = read(lines->fd, lines->buf, sizeof lines->buf);
   while (got < 0 && errno == EINTR);
+  lines->ended = got < (ssize_t)sizeof lines->buf; /* of a file, only the end comes short */
   if (got <= 0)
     return false;
   lines->len = (size_t)got;
@@ -94,6 +95,7 @@ void aiodns_lines_again(struct aiodns_lines *lines)
   /* What cannot be gone back in (a pipe) ends here. */
   lines->pos = lines->len = 0;
   lines->base = lines->line_start;
+  lines->ended = false;
   if (lseek(lines->fd, lines->line_start, SEEK_SET) < 0)
     lines->base = AIODNS_LINES_FILE_MAX;
 }

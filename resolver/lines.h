@@ -26,6 +26,7 @@ struct aiodns_lines {
   off_t line_start; /* of the current line */
   size_t pos, len;
   bool in_line; /* the current line's end was not reached yet */
+  bool ended;   /* nothing is left to read behind the buffer */
   char buf[AIODNS_LINES_BUFFER];
 };
 
@@ -44,7 +45,8 @@ bool aiodns_lines_next(struct aiodns_lines *lines);
  */
 size_t aiodns_lines_word(struct aiodns_lines *lines, char comment, char *buf, size_t room);
 
-/* The next character of the line without taking it; -1 at its end.  As in glibc, a NUL ends a line's words, too. */
+/* The next character of the line without taking it; -1 at its end.  As in glibc, a NUL ends a line's words,
+ * too. */
 int aiodns_lines_peek(struct aiodns_lines *lines);
 
 /* Goes back to the first character of the current line. */

@@ -90,7 +90,7 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
   switch (aiodns_reply_read(&query->chain, msg, len, query->answer, &proven)) {
   case AIODNS_READ_ANSWER:
     query->round_trip_us = round_trip_us;
-    query->answered_by = (int8_t)aiodns_channel_server(c);
+    query->answered_by = (int16_t)aiodns_channel_server(c);
     aiodns_turn_finish(query, AIODNS_ANSWER);
     break;
   case AIODNS_READ_NEGATIVE:
@@ -100,7 +100,7 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
       break;
     }
     query->round_trip_us = round_trip_us;
-    query->answered_by = (int8_t)aiodns_channel_server(c);
+    query->answered_by = (int16_t)aiodns_channel_server(c);
     aiodns_turn_finish(query, nxdomain ? AIODNS_NO_NAME : AIODNS_NO_DATA);
     break;
   case AIODNS_READ_CHAIN:

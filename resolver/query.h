@@ -99,7 +99,7 @@ struct aiodns_query {
   uint8_t sends;
   int64_t wait_us;       /* before the next server; doubled each time round */
   int64_t next_us;       /* when the next server's turn comes */
-  int8_t answered_by;    /* the server whose reply ended it; -1: none did */
+  int16_t answered_by;   /* the server whose reply ended it; -1: none did */
   int64_t round_trip_us; /* of the reply that ended the query; 0: not known */
   bool started, done;
   bool lingering; /* every server has refused; a reply behind an ICMP error may still come */

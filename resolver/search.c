@@ -44,6 +44,7 @@ static bool next_from_list(struct aiodns_search *search, struct aiodns_name *ret
     if (!search->conf->search_dotted) /* RES_DNSRCH is off: the first entry alone */
       search->step = AIODNS_SEARCH_AS_IS_LAST;
     search->searched = true;
+    domain += *domain == '.'; /* ".example" is taken for "example", and "." is the root */
     if (!aiodns_name_from_text(&suffix, *domain ? domain : "."))
       continue;
     if (suffix.len == 1)
