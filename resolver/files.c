@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Goes through the domains of one list as they come. */
 struct prefix {
@@ -41,11 +40,13 @@ static void see_line(struct prefix *prefix, struct aiodns_lines *lines, char *bu
   bool search = strcmp(word, "search") == 0;
   if (!search && strcmp(word, "domain") != 0)
     return;
-  *prefix = (struct prefix){.conf = prefix->conf, .wanted = prefix->wanted};
-  while ((len = aiodns_lines_word(lines, 0, word, sizeof word)) > 0) {
-    see_domain(prefix, word, len, buf);
-    if (!search)
+  for (bool first_word = true; (len = aiodns_lines_word(lines, 0, word, sizeof word)) > 0;
+       first_word = false) {
+    if (first_word) /* the last line counts, unless it has no domain */
+      *prefix = (struct prefix){.conf = prefix->conf, .wanted = prefix->wanted};
+    else if (!search)
       break;
+    see_domain(prefix, word, len, buf);
   }
 }
 
@@ -62,7 +63,7 @@ bool aiodns_files_search_in(const char *path, const char *text, const struct aio
       see_line(&prefix, &lines, buf);
     aiodns_lines_close(&lines);
   } else {
-    for (text += strspn(text, " \t\n"); *text; text += strspn(text, " \t\n")) {
+    for (text += strspn(text, " \t"); *text && *text != '\n'; text += strspn(text, " \t")) {
       size_t len = strcspn(text, " \t\n");
       see_domain(&prefix, text, len, buf);
       text += len;
@@ -82,18 +83,22 @@ bool aiodns_files_alias(const char *name, char *buf, size_t room)
 {
   const char *path = secure_getenv("HOSTALIASES");
   char word[AIODNS_NAME_TEXT_MAX];
+  struct aiodns_name wanted, alias;
   struct aiodns_lines lines;
-  bool found = false;
+  size_t len = 0;
 
-  if (!path || !aiodns_lines_open(&lines, path))
+  if (!path || !aiodns_name_from_text(&wanted, name) || !aiodns_lines_open(&lines, path))
     return false;
-  while (!found && aiodns_lines_next(&lines)) {
+  while (aiodns_lines_next(&lines)) {
+    /* As in glibc a line that begins with a blank has no alias, and the first one that matches counts. */
+    if (aiodns_lines_peek(&lines) == ' ' || aiodns_lines_peek(&lines) == '\t')
+      continue;
     aiodns_lines_word(&lines, 0, word, sizeof word);
-    if (strcasecmp(word, name) == 0) {
-      size_t len = aiodns_lines_word(&lines, 0, buf, room);
-      found = len > 0 && len < room;
-    }
+    if (!aiodns_name_from_text(&alias, word) || !aiodns_name_equal(&alias, &wanted))
+      continue;
+    len = aiodns_lines_word(&lines, 0, buf, room);
+    break;
   }
   aiodns_lines_close(&lines);
-  return found;
+  return len > 0 && len < room;
 }

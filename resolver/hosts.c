@@ -87,7 +87,7 @@ unsigned aiodns_hosts_by_name(const char *path, const char *name, int family, st
       continue;
     unsigned index = family == AF_UNSPEC && found == AF_INET6;
     if (!add_names(&lines, &answer[index]) || !aiodns_answer_add_address(&answer[index], address))
-      continue; /* out of memory: the answer says so */
+      break; /* out of memory: the answer says so */
     answer[index].outcome = AIODNS_ANSWER;
     if (count++ == 0)
       *ret_first = index;

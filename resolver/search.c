@@ -45,13 +45,13 @@ static bool next_from_list(struct aiodns_search *search, struct aiodns_name *ret
       search->step = AIODNS_SEARCH_AS_IS_LAST;
     search->searched = true;
     domain += *domain == '.'; /* ".example" is taken for "example", and "." is the root */
-    if (!aiodns_name_from_text(&suffix, *domain ? domain : "."))
-      continue;
-    if (suffix.len == 1)
-      search->as_is_tried = true;
     memcpy(ret, &search->given, 1 + (size_t)search->given.len);
-    if (aiodns_name_append(ret, &suffix))
-      return true;
+    if (aiodns_name_from_text(&suffix, *domain ? domain : ".")) {
+      if (suffix.len == 1)
+        search->as_is_tried = true;
+      if (aiodns_name_append(ret, &suffix))
+        return true;
+    }
     if (search->step != AIODNS_SEARCH_LIST)
       break;
   }
@@ -72,7 +72,8 @@ bool aiodns_search_next(struct aiodns_search *search, struct aiodns_name *ret)
       return true;
     }
   }
-  if (search->step == AIODNS_SEARCH_LIST && next_from_list(search, ret))
+  search->listed = search->step == AIODNS_SEARCH_LIST && next_from_list(search, ret);
+  if (search->listed)
     return true;
   if (search->step != AIODNS_SEARCH_AS_IS_LAST)
     return false;
@@ -86,19 +87,23 @@ bool aiodns_search_next(struct aiodns_search *search, struct aiodns_name *ret)
 
 bool aiodns_search_has_more(const struct aiodns_search *search)
 {
-  if (search->step == AIODNS_SEARCH_LIST)
-    return search->index < search->conf->search_count || !search->as_is_tried;
-  return search->step == AIODNS_SEARCH_AS_IS_LAST && !search->as_is_tried;
+  static const struct aiodns_verdict silent = {.outcome = AIODNS_FAILED, .failure = AIODNS_FAILURE_SILENT};
+  struct aiodns_search copy = *search;
+  struct aiodns_name next;
+
+  copy.more = NULL; /* whoever has a longer list than _res shows has an entry in _res behind this one, too */
+  aiodns_search_report(&copy, silent);
+  return aiodns_search_next(&copy, &next);
 }
 
 void aiodns_search_report(struct aiodns_search *search, struct aiodns_verdict verdict)
 {
-  if (search->step == AIODNS_SEARCH_LIST && search->index == 0)
+  if (search->step == AIODNS_SEARCH_LIST && !search->listed)
     search->first_as_is = verdict;
   search->last = verdict;
   switch (verdict.outcome) {
   case AIODNS_NO_DATA:
-    search->got_no_data = true;
+    search->got_no_data |= search->listed;
     break;
   case AIODNS_NO_NAME:
     break;
@@ -106,8 +111,8 @@ void aiodns_search_report(struct aiodns_search *search, struct aiodns_verdict ve
     if (verdict.failure == AIODNS_FAILURE_UNREACHABLE) {
       search->step = AIODNS_SEARCH_END;
     } else if (verdict.failure == AIODNS_FAILURE_SERVFAIL) {
-      search->got_servfail = true;
-    } else if (search->step == AIODNS_SEARCH_LIST && search->index > 0) {
+      search->got_servfail |= search->listed;
+    } else if (search->step == AIODNS_SEARCH_LIST && search->listed) {
       search->step = AIODNS_SEARCH_AS_IS_LAST;
     }
     break;

@@ -38,7 +38,8 @@ struct aiodns_search {
   bool dotted, absolute, many_dots;
   bool as_is_tried; /* as it is, or by a root in the list */
   bool searched;
-  bool got_no_data, got_servfail;
+  bool listed;                       /* the candidate given last is from the list */
+  bool got_no_data, got_servfail;    /* for a candidate from the list */
   struct aiodns_verdict first_as_is; /* PENDING where it was not tried first */
   struct aiodns_verdict last;
 };
