@@ -21,17 +21,17 @@ static void init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
   lookup->entropy.fill = sources->random;
   lookup->entropy.source = sources->source;
   lookup->entropy.left = 0;
-  lookup->query_count = 1;
   lookup->first_server = 0;
-  lookup->hide_data = lookup->ended = false;
+  lookup->plain = lookup->confirming = lookup->hide_data = lookup->ended = false;
   lookup->outcome = AIODNS_PENDING;
   lookup->error = 0;
 }
 
 static void init_answers(struct aiodns_lookup *lookup)
 {
+  lookup->query_count = lookup->wanted_count;
   for (unsigned i = 0; i < AIODNS_LOOKUP_QUERIES; i++) {
-    uint16_t type = i < lookup->query_count ? lookup->type[i] : 0;
+    uint16_t type = i < lookup->wanted_count ? lookup->type[i] : 0;
     uint8_t address_len = type == AIODNS_TYPE_A ? 4 : type == AIODNS_TYPE_AAAA ? 16 : 0;
     aiodns_answer_init(&lookup->answer[i], address_len);
     aiodns_query_init(&lookup->query[i], lookup->conf, &lookup->entropy, &lookup->answer[i]);
@@ -45,7 +45,7 @@ void aiodns_lookup_init(struct aiodns_lookup *lookup, const struct aiodns_conf *
   init(lookup, conf, sources, answer);
   lookup->type[0] = family == AF_INET6 && !conf->no_aaaa ? AIODNS_TYPE_AAAA : AIODNS_TYPE_A;
   lookup->type[1] = AIODNS_TYPE_AAAA;
-  lookup->query_count = family == AF_UNSPEC && !conf->no_aaaa ? 2 : 1;
+  lookup->wanted_count = family == AF_UNSPEC && !conf->no_aaaa ? 2 : 1;
   lookup->hide_data = family == AF_INET6 && conf->no_aaaa;
   aiodns_search_init(&lookup->search, conf, sources->search_more, sources->source, text, name, as_is);
   init_answers(lookup);
@@ -57,6 +57,7 @@ void aiodns_lookup_init_ptr(struct aiodns_lookup *lookup, const struct aiodns_co
 {
   init(lookup, conf, sources, answer);
   lookup->type[0] = AIODNS_TYPE_PTR;
+  lookup->wanted_count = 1;
   aiodns_search_init(&lookup->search, conf, NULL, NULL, ".", name, true);
   init_answers(lookup);
 }
@@ -77,7 +78,8 @@ static void end(struct aiodns_lookup *lookup, enum aiodns_outcome outcome)
 
 static void start_query(struct aiodns_lookup *lookup, unsigned i, int64_t now_us)
 {
-  aiodns_query_start(&lookup->query[i], &lookup->candidate, lookup->type[i], lookup->first_server, now_us);
+  aiodns_query_start(&lookup->query[i], &lookup->candidate, lookup->type[i], lookup->first_server,
+                     lookup->plain || lookup->confirming, now_us);
 }
 
 /*
@@ -94,12 +96,29 @@ static int64_t share_of(const struct aiodns_lookup *lookup, int64_t now_us)
  */
 static void renew_queries(struct aiodns_lookup *lookup)
 {
-  for (unsigned i = 0; i < lookup->query_count; i++) {
+  for (unsigned i = 0; i < AIODNS_LOOKUP_QUERIES; i++) {
     uint8_t address_len = lookup->answer[i].address_len;
     aiodns_answer_done(&lookup->answer[i]);
     aiodns_answer_init(&lookup->answer[i], address_len);
     aiodns_query_renew(&lookup->query[i]);
   }
+}
+
+/* Puts the candidate's questions, the first `count` of them. */
+static void ask_candidate(struct aiodns_lookup *lookup, uint8_t count, int64_t deadline_us, int64_t now_us)
+{
+  int64_t round_trip_us = lookup->query[0].round_trip_us;
+
+  renew_queries(lookup);
+  lookup->query_count = count;
+  lookup->candidate_start_us = now_us;
+  lookup->candidate_deadline_us = deadline_us;
+  lookup->grace_us = INT64_MAX;
+  for (unsigned i = 0; i < count; i++)
+    lookup->query[i].round_trip_us = round_trip_us;
+  start_query(lookup, 0, now_us);
+  if (count == 2 && !lookup->conf->single_request)
+    start_query(lookup, 1, now_us);
 }
 
 static void next_candidate(struct aiodns_lookup *lookup, int64_t now_us)
@@ -108,13 +127,16 @@ static void next_candidate(struct aiodns_lookup *lookup, int64_t now_us)
     end(lookup, aiodns_search_verdict(&lookup->search));
     return;
   }
-  renew_queries(lookup);
-  lookup->candidate_start_us = now_us;
-  lookup->candidate_deadline_us = share_of(lookup, now_us);
-  lookup->grace_us = INT64_MAX;
-  start_query(lookup, 0, now_us);
-  if (lookup->query_count == 2 && !lookup->conf->single_request)
-    start_query(lookup, 1, now_us);
+  ask_candidate(lookup, lookup->wanted_count, share_of(lookup, now_us), now_us);
+}
+
+/* The server that said NXDOMAIN gets the same question in lower case, for one family. */
+static void confirm(struct aiodns_lookup *lookup, int64_t now_us)
+{
+  int64_t until_us = now_us + AIODNS_CONFIRM_US;
+
+  lookup->confirming = true;
+  ask_candidate(lookup, 1, until_us < lookup->deadline_us ? until_us : lookup->deadline_us, now_us);
 }
 
 /* One word for both families: the best that can be said truthfully. */
@@ -185,18 +207,49 @@ static bool candidate_ended(struct aiodns_lookup *lookup, int64_t now_us)
   return all_done(lookup);
 }
 
-/* Each round ends one candidate of a list that is finite. */
+/* Whether NXDOMAIN may be due to the letter case that we gave the name. */
+static bool is_doubtful(const struct aiodns_lookup *lookup)
+{
+  for (unsigned i = 0; i < lookup->query_count; i++)
+    if (lookup->query[i].answered_plain)
+      return false;
+  return true;
+}
+
+/* What follows from how the candidate's questions ended: another round for it, the next one, or the end. */
+static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
+{
+  struct aiodns_verdict verdict = candidate_verdict(lookup);
+
+  if (verdict.outcome == AIODNS_NO_NAME && !lookup->confirming && is_doubtful(lookup)) {
+    confirm(lookup, now_us);
+    return;
+  }
+  if (lookup->confirming) {
+    lookup->confirming = false;
+    if (verdict.outcome == AIODNS_ANSWER || verdict.outcome == AIODNS_NO_DATA) {
+      lookup->plain = true;
+      if (lookup->wanted_count > 1) {
+        ask_candidate(lookup, lookup->wanted_count, share_of(lookup, now_us), now_us);
+        return;
+      }
+    } else {
+      verdict = (struct aiodns_verdict){.outcome = AIODNS_NO_NAME}; /* nobody contradicts it */
+    }
+  }
+  if (verdict.outcome == AIODNS_ANSWER) {
+    end(lookup, AIODNS_ANSWER);
+    return;
+  }
+  aiodns_search_report(&lookup->search, verdict);
+  next_candidate(lookup, now_us);
+}
+
+/* Each round ends one candidate of a list that is finite, or is the only one more for it in lower case. */
 static void advance(struct aiodns_lookup *lookup, int64_t now_us)
 {
-  while (!lookup->ended && candidate_ended(lookup, now_us)) {
-    struct aiodns_verdict verdict = candidate_verdict(lookup);
-    if (verdict.outcome == AIODNS_ANSWER) {
-      end(lookup, AIODNS_ANSWER);
-      return;
-    }
-    aiodns_search_report(&lookup->search, verdict);
-    next_candidate(lookup, now_us);
-  }
+  while (!lookup->ended && candidate_ended(lookup, now_us))
+    judge_candidate(lookup, now_us);
 }
 
 void aiodns_lookup_start(struct aiodns_lookup *lookup, int64_t now_us)
@@ -214,7 +267,7 @@ void aiodns_lookup_start(struct aiodns_lookup *lookup, int64_t now_us)
 
 bool aiodns_lookup_task(struct aiodns_lookup *lookup, struct aiodns_task *ret)
 {
-  for (unsigned i = 0; i < lookup->query_count; i++)
+  for (unsigned i = 0; i < AIODNS_LOOKUP_QUERIES; i++) /* one that is no longer asked may have to be closed */
     if (aiodns_query_task(&lookup->query[i], ret)) {
       ret->channel = (uint8_t)(ret->channel + i * AIODNS_QUERY_CHANNELS);
       return true;
@@ -273,6 +326,8 @@ void aiodns_lookup_elapsed(struct aiodns_lookup *lookup, int64_t now_us)
 
 void aiodns_lookup_abandon(struct aiodns_lookup *lookup, int error)
 {
+  for (unsigned i = 0; i < lookup->query_count; i++)
+    aiodns_query_give_up(&lookup->query[i]);
   lookup->error = error;
   end(lookup, AIODNS_LOCAL);
 }

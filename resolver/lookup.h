@@ -23,6 +23,7 @@ enum {
   AIODNS_LOOKUP_QUERIES = 2,
   AIODNS_LOOKUP_CHANNELS = AIODNS_LOOKUP_QUERIES * AIODNS_QUERY_CHANNELS,
   AIODNS_PATIENCE_US = 900000, /* from a candidate's start, with one family answered */
+  AIODNS_CONFIRM_US = 900000,  /* for the confirmation of an NXDOMAIN; then it is believed as it is */
   AIODNS_GRACE_US = 300000,    /* the least that the other family gets from then on */
 };
 
@@ -39,9 +40,12 @@ struct aiodns_lookup {
   struct aiodns_entropy entropy;
   struct aiodns_search search;
   uint16_t type[AIODNS_LOOKUP_QUERIES];
-  uint8_t query_count;
+  uint8_t query_count; /* of those, how many this candidate is asked for */
   uint8_t first_server;
-  bool hide_data; /* no-aaaa: A is asked in place of AAAA, to tell NXDOMAIN from no data */
+  uint8_t wanted_count;
+  bool plain;      /* a server here errs on letter case: everything is asked in lower case */
+  bool confirming; /* NXDOMAIN was received, and its name is being asked once more in lower case */
+  bool hide_data;  /* no-aaaa: A is asked in place of AAAA, to tell NXDOMAIN from no data */
   bool ended;
   enum aiodns_outcome outcome; /* with ANSWER, at least one element of `answer` has that outcome */
   int error;                   /* errno, for AIODNS_LOCAL */

@@ -116,14 +116,47 @@ struct aiodns_records aiodns_records_of(const uint8_t *msg, size_t len)
   return records;
 }
 
+/* Reads one record, whatever its class, which it returns. */
+static uint16_t read_record(struct aiodns_cursor *c, struct aiodns_record *ret)
+{
+  aiodns_name_read(c, &ret->owner);
+  ret->type = aiodns_cursor_u16(c);
+  uint16_t class = aiodns_cursor_u16(c);
+  ret->ttl = aiodns_cursor_u32(c);
+  uint16_t rdlength = aiodns_cursor_u16(c);
+  size_t start = c->pos;
+  aiodns_cursor_take(c, rdlength);
+  ret->data = aiodns_cursor_at(c->data, c->pos, start);
+  return class;
+}
+
+/* The upper eight bits of the RCODE, from the OPT record; 0 where there is none. */
+static unsigned upper_rcode(struct aiodns_records records, unsigned additionals)
+{
+  struct aiodns_record record;
+
+  for (unsigned left = records.answers + records.authorities + additionals; left > 0; left--) {
+    read_record(&records.cursor, &record);
+    if (records.cursor.bad)
+      break;
+    if (record.type == AIODNS_TYPE_OPT)
+      return record.ttl >> 24;
+  }
+  return 0;
+}
+
 struct aiodns_header aiodns_message_header(const uint8_t *msg, size_t len)
 {
   struct aiodns_records records = aiodns_records_of(msg, len);
+  unsigned rcode = msg[3] & RCODE_MASK;
+  bool nothing = rcode == AIODNS_RCODE_NOERROR && records.answers == 0;
+
+  if (nothing)
+    rcode |= upper_rcode(records, (unsigned)msg[10] << 8 | msg[11]) << 4;
   return (struct aiodns_header){
-      .rcode = msg[3] & RCODE_MASK,
+      .rcode = (uint16_t)rcode,
       .truncated = msg[2] & FLAG_TC,
-      .lame = (msg[3] & RCODE_MASK) == AIODNS_RCODE_NOERROR && records.answers == 0 && !(msg[2] & FLAG_AA) &&
-              !(msg[3] & FLAG_RA),
+      .lame = nothing && !(msg[2] & FLAG_AA) && !(msg[3] & FLAG_RA),
   };
 }
 
@@ -136,23 +169,37 @@ bool aiodns_records_next(struct aiodns_records *records, uint16_t *left, struct 
 {
   struct aiodns_cursor *c = &records->cursor;
 
-  while (*left > 0 && !c->bad) {
+  while (*left > 0) {
     --*left;
-    aiodns_name_read(c, &ret->owner);
-    ret->type = aiodns_cursor_u16(c);
-    uint16_t class = aiodns_cursor_u16(c);
-    ret->ttl = aiodns_cursor_u32(c);
+    uint16_t class = read_record(c, ret);
+    if (c->bad)
+      return false;
     if (ret->ttl > INT32_MAX)
       ret->ttl = 0;
-    uint16_t rdlength = aiodns_cursor_u16(c);
-    size_t start = c->pos;
-    if (!aiodns_cursor_take(c, rdlength))
-      return false;
-    ret->data = aiodns_cursor_at(c->data, c->pos, start);
     if (class == CLASS_IN)
       return true;
   }
   return false;
+}
+
+/* Whether the data has the length and form of its type. */
+static bool data_fits(const struct aiodns_record *record)
+{
+  struct aiodns_cursor data = record->data;
+  struct aiodns_name name;
+
+  switch (record->type) {
+  case AIODNS_TYPE_A:
+    return data.len - data.pos == 4;
+  case AIODNS_TYPE_AAAA:
+    return data.len - data.pos == 16;
+  case AIODNS_TYPE_CNAME:
+  case AIODNS_TYPE_PTR:
+    aiodns_name_read(&data, &name);
+    return !data.bad && data.pos == data.len;
+  default:
+    return true;
+  }
 }
 
 bool aiodns_message_well_formed(const uint8_t *msg, size_t len)
@@ -160,7 +207,8 @@ bool aiodns_message_well_formed(const uint8_t *msg, size_t len)
   struct aiodns_records records = aiodns_records_of(msg, len);
   struct aiodns_record record;
   while (aiodns_records_next(&records, &records.answers, &record))
-    ;
+    if (!data_fits(&record))
+      return false;
   return !records.cursor.bad;
 }
 

@@ -23,6 +23,7 @@ enum {
   AIODNS_RCODE_NXDOMAIN = 3,
   AIODNS_RCODE_NOTIMP = 4,
   AIODNS_RCODE_REFUSED = 5,
+  AIODNS_RCODE_BADVERS = 16, /* RFC 6891 section 9 */
 };
 
 enum {
@@ -59,7 +60,7 @@ enum aiodns_match aiodns_message_match(const struct aiodns_form *form, const uin
                                        bool any_case);
 
 struct aiodns_header {
-  uint8_t rcode;
+  uint16_t rcode; /* extended by EDNS (RFC 6891 section 6.1.3) where it would otherwise say "no data" */
   bool truncated;
   bool lame; /* no answer, no authority of its own, no recursion: a referral, or nothing */
 };
@@ -91,7 +92,7 @@ struct aiodns_records aiodns_records_of(const uint8_t *msg, size_t len);
  * bad. */
 bool aiodns_records_next(struct aiodns_records *records, uint16_t *left, struct aiodns_record *ret);
 
-/* Whether the whole answer section can be read. */
+/* Whether the whole answer section can be read, with data in it of the form that each type has. */
 bool aiodns_message_well_formed(const uint8_t *msg, size_t len);
 
 /*

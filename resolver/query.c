@@ -76,7 +76,7 @@ static void follow_chain(struct aiodns_query *query, unsigned s, int64_t now_us)
   aiodns_turn_reset(query);
   query->first_server = (uint8_t)s;
   query->attempt = query->sends = 0;
-  query->lingering = query->doubtful = false;
+  query->lingering = false;
   aiodns_turn_next(query, now_us);
 }
 
@@ -85,22 +85,17 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
 {
   const struct aiodns_channel *channel = &query->channel[c];
   int64_t round_trip_us = channel->sent_us ? now_us - channel->sent_us : 0;
-  bool proven = false;
 
-  switch (aiodns_reply_read(&query->chain, msg, len, query->answer, &proven)) {
+  switch (aiodns_reply_read(&query->chain, msg, len, query->answer)) {
   case AIODNS_READ_ANSWER:
     query->round_trip_us = round_trip_us;
     query->answered_by = (int16_t)aiodns_channel_server(c);
     aiodns_turn_finish(query, AIODNS_ANSWER);
     break;
   case AIODNS_READ_NEGATIVE:
-    if (nxdomain && !proven && !channel->plain) {
-      query->doubtful = true;
-      aiodns_turn_go_plain(query, aiodns_channel_server(c), AIODNS_CAUSE_DOUBT, round_trip_us, now_us);
-      break;
-    }
     query->round_trip_us = round_trip_us;
     query->answered_by = (int16_t)aiodns_channel_server(c);
+    query->answered_plain = channel->plain;
     aiodns_turn_finish(query, nxdomain ? AIODNS_NO_NAME : AIODNS_NO_DATA);
     break;
   case AIODNS_READ_CHAIN:
@@ -147,8 +142,8 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
   query->got_reply = true;
   struct aiodns_header header = aiodns_message_header(msg, len);
   if (cut || (header.truncated && !aiodns_channel_is_tcp(c) && !query->conf->ignore_truncation)) {
-    if (channel->plain) { /* it has just turned out that its TCP does not work */
-      aiodns_turn_server_failed(query, s, now_us);
+    if (channel->plain) {
+      aiodns_turn_truncated_plain(query, s, now_us);
       return;
     }
     aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_TRUNCATED, now_us);
@@ -160,9 +155,11 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
     read_reply(query, c, msg, len, nxdomain, now_us);
     return;
   }
-  if ((header.rcode == AIODNS_RCODE_FORMERR || header.rcode == AIODNS_RCODE_NOTIMP) && !channel->plain) {
-    aiodns_turn_go_plain(query, s, AIODNS_CAUSE_ERROR, channel->sent_us ? now_us - channel->sent_us : 0,
-                         now_us);
+  bool perhaps_edns = header.rcode == AIODNS_RCODE_FORMERR || header.rcode == AIODNS_RCODE_NOTIMP ||
+                      header.rcode == AIODNS_RCODE_BADVERS;
+  if (perhaps_edns && !channel->plain) {
+    query->round_trip_us = channel->sent_us ? now_us - channel->sent_us : 0;
+    aiodns_turn_go_plain(query, s, now_us);
     return;
   }
   query->got_servfail |= header.rcode == AIODNS_RCODE_SERVFAIL;
@@ -214,9 +211,9 @@ void aiodns_query_refused(struct aiodns_query *query, unsigned channel, int64_t 
     return;
   if (aiodns_channel_is_tcp(channel)) {
     aiodns_turn_tcp_failed(query, s, now_us);
-  } else if (server->stage != AIODNS_STAGE_UDP || aiodns_server_is_loopback(&query->conf->server[s])) {
+  } else if (aiodns_server_is_loopback(&query->conf->server[s])) {
     aiodns_turn_server_failed(query, s, now_us);
-  } else {
+  } else if (server->stage == AIODNS_STAGE_UDP || server->stage == AIODNS_STAGE_PLAIN_UDP) {
     server->icmp_refused = true;
     server->icmp_sends = server->sends;
     server->failures++;
@@ -261,7 +258,7 @@ void aiodns_query_renew(struct aiodns_query *query)
   query->attempt = query->sends = 0;
   query->started = query->done = query->lingering = false;
   query->got_servfail = query->got_reply = query->was_silent = false;
-  query->doubtful = query->not_permitted = false;
+  query->not_permitted = query->answered_plain = false;
   query->local_error = 0;
   query->answered_by = -1;
   query->round_trip_us = 0;
@@ -274,11 +271,12 @@ void aiodns_query_done(struct aiodns_query *query)
 }
 
 void aiodns_query_start(struct aiodns_query *query, const struct aiodns_name *name, uint16_t type,
-                        uint8_t first_server, int64_t now_us)
+                        uint8_t first_server, bool plain, int64_t now_us)
 {
   int64_t longest_us = (int64_t)query->conf->timeout_ms * 1000;
 
   query->started = true;
+  query->plain = plain;
   query->first_server = first_server;
   query->wait_us = AIODNS_FIRST_WAIT_US < longest_us ? AIODNS_FIRST_WAIT_US : longest_us;
   aiodns_turn_reset(query);

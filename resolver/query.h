@@ -29,7 +29,8 @@ enum {
       200000, /* before the next server is asked, where nothing is known of the round trip */
   AIODNS_LEAST_WAIT_US = 50000,
   AIODNS_PLAIN_WAIT_US = 10000, /* the least that a server which has just answered gets for its TCP */
-  AIODNS_SILENT_SENDS = 3,      /* datagrams without any answer before TCP is tried beside UDP */
+  AIODNS_SILENT_SENDS = 2,      /* datagrams without any answer before TCP is tried beside UDP */
+  AIODNS_DEAF_SENDS = 5, /* datagrams without any answer, by TCP neither, before it is lower case by UDP */
   AIODNS_PAYLOAD_MAX = 2 + AIODNS_QUERY_MAX,
   AIODNS_LINGER_US = 100000, /* for a reply behind an ICMP error, when there is nobody else to ask */
 };
@@ -63,12 +64,11 @@ enum aiodns_stage {
 /* Why a server is no longer in the stage UDP. */
 enum aiodns_cause {
   AIODNS_CAUSE_NONE,
-  AIODNS_CAUSE_CONFIGURED, /* use-vc */
+  AIODNS_CAUSE_CONFIGURED, /* use-vc, or the whole query is plain */
   AIODNS_CAUSE_TRUNCATED,  /* TC, or larger than we said we take */
   AIODNS_CAUSE_CASE,       /* the letter case came back changed */
   AIODNS_CAUSE_NEAR_MISS,  /* somebody is guessing at this socket */
   AIODNS_CAUSE_ERROR,      /* FORMERR or NOTIMP: perhaps it knows no EDNS */
-  AIODNS_CAUSE_DOUBT,      /* NXDOMAIN that nothing proves: perhaps it compares letter case */
   AIODNS_CAUSE_SILENCE,    /* no answer to AIODNS_SILENT_SENDS datagrams */
 };
 
@@ -100,11 +100,12 @@ struct aiodns_query {
   int64_t wait_us;       /* before the next server; doubled each time round */
   int64_t next_us;       /* when the next server's turn comes */
   int16_t answered_by;   /* the server whose reply ended it; -1: none did */
-  int64_t round_trip_us; /* of the reply that ended the query; 0: not known */
+  int64_t round_trip_us; /* the last one seen; 0: none yet. May be set before the start */
   bool started, done;
-  bool lingering; /* every server has refused; a reply behind an ICMP error may still come */
+  bool plain;          /* every server is asked in lower case and without EDNS, by TCP first */
+  bool answered_plain; /* the reply that ended it was to a plain query */
+  bool lingering;      /* every server has refused; a reply behind an ICMP error may still come */
   bool got_servfail, got_reply, was_silent;
-  bool doubtful; /* an unproven NXDOMAIN was received */
   bool not_permitted;
   int local_error; /* errno of a lack of descriptors or memory; 0: none */
   struct aiodns_attempted server[AIODNS_SERVERS_MAX];
@@ -133,8 +134,9 @@ void aiodns_query_done(struct aiodns_query *query);
  */
 void aiodns_query_renew(struct aiodns_query *query);
 
+/* `plain`: in lower case and without EDNS, for a server that errs on either. */
 void aiodns_query_start(struct aiodns_query *query, const struct aiodns_name *name, uint16_t type,
-                        uint8_t first_server, int64_t now_us);
+                        uint8_t first_server, bool plain, int64_t now_us);
 
 /* The next thing the driver has to do; false: nothing.  Call it until then after every other call. */
 bool aiodns_query_task(struct aiodns_query *query, struct aiodns_task *ret);
@@ -167,7 +169,7 @@ void aiodns_query_refused(struct aiodns_query *query, unsigned channel, int64_t 
 /* OPEN could not be done, with this errno: there is no socket. */
 void aiodns_query_not_opened(struct aiodns_query *query, unsigned channel, int error, int64_t now_us);
 
-/* Ends it, if it has not ended, with what is known: an unproven NXDOMAIN, or the failure. */
+/* Ends it, if it has not ended, as failed. */
 void aiodns_query_give_up(struct aiodns_query *query);
 
 /* The other query of the lookup was answered in this time: wait no longer than such a server needs. */

@@ -76,7 +76,7 @@ static bool read_owner(struct aiodns_chain *chain, const uint8_t *msg, size_t le
 }
 
 enum aiodns_reading aiodns_reply_read(struct aiodns_chain *chain, const uint8_t *msg, size_t len,
-                                      struct aiodns_answer *answer, bool *ret_proven)
+                                      struct aiodns_answer *answer)
 {
   bool ptr = chain->type == AIODNS_TYPE_PTR;
   bool followed = false;
@@ -112,6 +112,5 @@ enum aiodns_reading aiodns_reply_read(struct aiodns_chain *chain, const uint8_t 
   if (soa)
     lower_ttl(chain, negative_ttl_s);
   answer->ttl_s = soa ? chain->ttl_s : 0;
-  *ret_proven = soa || followed;
   return AIODNS_READ_NEGATIVE;
 }

@@ -17,7 +17,7 @@ enum {
 
 enum aiodns_reading {
   AIODNS_READ_ANSWER,   /* the answer is complete */
-  AIODNS_READ_NEGATIVE, /* no such name or no such data; proven, where an SOA says so */
+  AIODNS_READ_NEGATIVE, /* no such name or no such data */
   AIODNS_READ_CHAIN,    /* the chain leaves this message: its last name has to be asked */
   AIODNS_READ_LOOP,     /* more than AIODNS_CHAIN_MAX CNAMEs */
   AIODNS_READ_BAD,      /* malformed: not a reply */
@@ -35,10 +35,9 @@ void aiodns_chain_init(struct aiodns_chain *chain, const struct aiodns_name *nam
 
 /*
  * Reads a message that matched and has RCODE NOERROR or NXDOMAIN.  Adds names and addresses to *answer and
- * follows the chain; *ret_proven says for NEGATIVE whether an SOA or a CNAME shows that the server knew what
- * it was asked.
+ * follows the chain.
  */
 enum aiodns_reading aiodns_reply_read(struct aiodns_chain *chain, const uint8_t *msg, size_t len,
-                                      struct aiodns_answer *answer, bool *ret_proven);
+                                      struct aiodns_answer *answer);
 
 #endif

@@ -96,6 +96,14 @@ static void ask_servers(struct aiodns_result *result, const struct __res_state *
     result->outcome = AIODNS_NOT_MINE;
 }
 
+/* HOSTALIASES, for a name without dots; `name` may be what is in `alias`. */
+static bool try_alias(const struct __res_state *state, const char *name, char alias[AIODNS_NAME_TEXT_MAX],
+                      struct aiodns_name *wire)
+{
+  return !strchr(name, '.') && !(state->options & RES_NOALIASES) &&
+         aiodns_files_alias(name, alias, AIODNS_NAME_TEXT_MAX) && aiodns_name_from_text(wire, alias);
+}
+
 void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *state, const char *name,
                          int family)
 {
@@ -127,9 +135,10 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
   case AIODNS_SPECIAL_NONE:
     break;
   }
-  bool aliased = !strchr(name, '.') && !(state->options & RES_NOALIASES) &&
-                 aiodns_files_alias(name, alias, sizeof alias) && aiodns_name_from_text(&wire, alias);
-  ask_servers(ret, state, aliased ? alias : name, &wire, family, aliased);
+  bool aliased = try_alias(state, name, alias, &wire);
+  /* An alias may lead to another one; that is asked as it is. */
+  bool twice = aliased && try_alias(state, alias, alias, &wire);
+  ask_servers(ret, state, aliased ? alias : name, &wire, family, twice);
 }
 
 void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state *state, int family,

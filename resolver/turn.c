@@ -31,9 +31,7 @@ void aiodns_turn_fail(struct aiodns_query *query)
 {
   bool heard = query->got_reply || query->was_silent;
 
-  if (query->doubtful) {
-    aiodns_turn_finish(query, AIODNS_NO_NAME);
-  } else if (query->local_error && !heard) {
+  if (query->local_error && !heard) {
     query->answer->error = query->local_error;
     aiodns_turn_finish(query, AIODNS_LOCAL);
   } else if (query->not_permitted && !heard) {
@@ -69,8 +67,12 @@ static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int
 static void reset_stage(struct aiodns_query *query, unsigned s)
 {
   struct aiodns_attempted *server = &query->server[s];
-  server->stage = query->conf->use_vc ? AIODNS_STAGE_TCP : AIODNS_STAGE_UDP;
-  server->cause = query->conf->use_vc ? AIODNS_CAUSE_CONFIGURED : AIODNS_CAUSE_NONE;
+  bool configured = query->plain || query->conf->use_vc;
+
+  server->stage = query->plain          ? AIODNS_STAGE_PLAIN_TCP
+                  : query->conf->use_vc ? AIODNS_STAGE_TCP
+                                        : AIODNS_STAGE_UDP;
+  server->cause = configured ? AIODNS_CAUSE_CONFIGURED : AIODNS_CAUSE_NONE;
 }
 
 void aiodns_turn_reset(struct aiodns_query *query)
@@ -96,6 +98,39 @@ static void send_udp(struct aiodns_query *query, unsigned s, bool plain, int64_t
   }
 }
 
+static bool is_idle(const struct aiodns_query *query, unsigned c)
+{
+  return query->channel[c].state == AIODNS_CHANNEL_IDLE || query->channel[c].state == AIODNS_CHANNEL_CLOSING;
+}
+
+/* Lets the next turn be this server's, at this time. */
+static void turn_to(struct aiodns_query *query, unsigned s, int64_t when_us)
+{
+  unsigned count = query->conf->server_count;
+
+  if (query->attempt > 0 && (query->first_server + query->attempt - 1u) % count == s)
+    query->attempt--; /* its turn goes on: nobody is passed over, and the waits do not grow */
+  while ((query->first_server + query->attempt) % count != s)
+    query->attempt++;
+  query->next_us = when_us;
+}
+
+/* Its TCP has had its chance: in lower case by UDP, too, unless that is not wanted at all. */
+static void plain_udp(struct aiodns_query *query, unsigned s, int64_t now_us)
+{
+  if (query->conf->use_vc)
+    return;
+  query->server[s].stage = AIODNS_STAGE_PLAIN_UDP;
+  send_udp(query, s, true, now_us);
+}
+
+/* Its old port was closed, since somebody is guessing there. */
+static void from_new_port(struct aiodns_query *query, unsigned s, int64_t now_us)
+{
+  query->server[s].stage = AIODNS_STAGE_UDP;
+  send_udp(query, s, false, now_us);
+}
+
 /* It is this server's turn, for the first time or again. */
 static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
 {
@@ -104,24 +139,31 @@ static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
 
   switch (server->stage) {
   case AIODNS_STAGE_UDP:
+    if (server->sends >= AIODNS_DEAF_SENDS) { /* nor has its TCP come to anything: as good as refused */
+      plain_udp(query, s, now_us);
+      break;
+    }
     send_udp(query, s, false, now_us);
-    if (server->sends > AIODNS_SILENT_SENDS && server->cause == AIODNS_CAUSE_NONE && !query->done) {
+    if (server->sends > AIODNS_SILENT_SENDS && server->cause != AIODNS_CAUSE_SILENCE && !query->done) {
       server->cause = AIODNS_CAUSE_SILENCE;
       channel_open(query, tcp, true, now_us);
     }
     break;
   case AIODNS_STAGE_TCP:
-    if (query->channel[tcp].state == AIODNS_CHANNEL_IDLE ||
-        query->channel[tcp].state == AIODNS_CHANNEL_CLOSING) {
+    if (is_idle(query, tcp))
       channel_open(query, tcp, false, now_us);
-    } else if (server->cause == AIODNS_CAUSE_CASE) {
-      server->stage = AIODNS_STAGE_PLAIN_UDP;
-      send_udp(query, s, true, now_us);
-    }
+    else if (server->cause == AIODNS_CAUSE_CASE)
+      plain_udp(query, s, now_us);
+    else if (server->cause == AIODNS_CAUSE_NEAR_MISS)
+      from_new_port(query, s, now_us); /* while TCP is waited for */
     break;
-  case AIODNS_STAGE_PLAIN_TCP: /* a whole wait has passed over its TCP: as good as refused */
-    server->stage = AIODNS_STAGE_PLAIN_UDP;
-    send_udp(query, s, true, now_us);
+  case AIODNS_STAGE_PLAIN_TCP:
+    if (is_idle(query, tcp)) {
+      channel_open(query, tcp, true, now_us);
+      turn_to(query, s, now_us + at_least(3 * query->round_trip_us, AIODNS_PLAIN_WAIT_US));
+    } else {
+      plain_udp(query, s, now_us);
+    }
     break;
   case AIODNS_STAGE_PLAIN_UDP:
     send_udp(query, s, true, now_us);
@@ -174,14 +216,6 @@ void aiodns_turn_next(struct aiodns_query *query, int64_t now_us)
   }
 }
 
-/* Lets the next turn be this server's, at this time. */
-static void turn_to(struct aiodns_query *query, unsigned s, int64_t when_us)
-{
-  while ((query->first_server + query->attempt) % query->conf->server_count != s)
-    query->attempt++;
-  query->next_us = when_us;
-}
-
 void aiodns_turn_next_at_once(struct aiodns_query *query, int64_t now_us)
 {
   if (!query->lingering)
@@ -193,19 +227,30 @@ void aiodns_turn_next_at_once(struct aiodns_query *query, int64_t now_us)
 void aiodns_turn_server_failed(struct aiodns_query *query, unsigned s, int64_t now_us)
 {
   struct aiodns_attempted *server = &query->server[s];
+  unsigned count = query->conf->server_count;
 
-  if (server->cause == AIODNS_CAUSE_DOUBT) {
-    aiodns_turn_fail(query); /* nobody contradicts its NXDOMAIN */
-    return;
-  }
   server->failures++;
+  server->sends = server->icmp_sends = 0; /* it is anything but silent */
   channel_close(query, aiodns_channel_udp(s));
   channel_close(query, aiodns_channel_tcp(s));
   reset_stage(query, s);
+  if (count > 1 && (query->first_server + query->attempt) % count == s)
+    query->attempt++; /* its turn is over */
   aiodns_turn_next_at_once(query, now_us);
 }
 
 /* ---- Other ways to ask the same server ---- */
+
+/* It has answered after all: an ICMP error that came before was not its own. */
+static void forget_icmp(struct aiodns_query *query, unsigned s)
+{
+  struct aiodns_attempted *server = &query->server[s];
+
+  query->lingering = false;
+  if (server->icmp_refused && server->failures > 0)
+    server->failures--;
+  server->icmp_refused = false;
+}
 
 void aiodns_turn_go_tcp(struct aiodns_query *query, unsigned s, enum aiodns_cause cause, int64_t now_us)
 {
@@ -213,6 +258,7 @@ void aiodns_turn_go_tcp(struct aiodns_query *query, unsigned s, enum aiodns_caus
 
   if (server->stage != AIODNS_STAGE_UDP)
     return;
+  forget_icmp(query, s);
   server->stage = AIODNS_STAGE_TCP;
   server->cause = cause;
   if (cause != AIODNS_CAUSE_CASE) /* there the datagram may have been forged, and the true one still come */
@@ -221,16 +267,22 @@ void aiodns_turn_go_tcp(struct aiodns_query *query, unsigned s, enum aiodns_caus
   query->next_us = at_least(query->next_us, now_us + query->wait_us);
 }
 
-void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, enum aiodns_cause cause,
-                          int64_t round_trip_us, int64_t now_us)
+void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, int64_t now_us)
 {
-  struct aiodns_attempted *server = &query->server[s];
-
-  server->stage = AIODNS_STAGE_PLAIN_TCP;
-  server->cause = cause;
+  forget_icmp(query, s);
+  query->server[s].stage = AIODNS_STAGE_PLAIN_TCP;
+  query->server[s].cause = AIODNS_CAUSE_ERROR;
   channel_close(query, aiodns_channel_udp(s));
-  channel_open(query, aiodns_channel_tcp(s), true, now_us);
-  turn_to(query, s, now_us + at_least(3 * round_trip_us, AIODNS_PLAIN_WAIT_US));
+  channel_close(query, aiodns_channel_tcp(s));
+  ask(query, s, now_us);
+}
+
+void aiodns_turn_truncated_plain(struct aiodns_query *query, unsigned s, int64_t now_us)
+{
+  if (aiodns_channel_listens(&query->channel[aiodns_channel_tcp(s)]))
+    channel_close(query, aiodns_channel_udp(s)); /* TCP was slow, not refused: it has the whole answer */
+  else
+    aiodns_turn_server_failed(query, s, now_us);
 }
 
 void aiodns_turn_tcp_failed(struct aiodns_query *query, unsigned s, int64_t now_us)
@@ -239,23 +291,20 @@ void aiodns_turn_tcp_failed(struct aiodns_query *query, unsigned s, int64_t now_
 
   channel_close(query, aiodns_channel_tcp(s));
   switch (server->stage) {
-  case AIODNS_STAGE_UDP:       /* tried beside UDP, which goes on */
   case AIODNS_STAGE_PLAIN_UDP: /* already succeeded by UDP */
     break;
+  case AIODNS_STAGE_UDP: /* tried beside UDP, for its silence */
   case AIODNS_STAGE_PLAIN_TCP:
-    server->stage = AIODNS_STAGE_PLAIN_UDP;
-    send_udp(query, s, true, now_us);
+    plain_udp(query, s, now_us);
     break;
   case AIODNS_STAGE_TCP:
     if (server->cause == AIODNS_CAUSE_CASE) {
-      server->stage = AIODNS_STAGE_PLAIN_UDP;
-      send_udp(query, s, true, now_us);
+      plain_udp(query, s, now_us);
     } else if (server->cause == AIODNS_CAUSE_NEAR_MISS) {
-      server->stage = AIODNS_STAGE_UDP; /* from a new port */
-      send_udp(query, s, false, now_us);
-    } else {
-      aiodns_turn_server_failed(query, s, now_us);
+      from_new_port(query, s, now_us);
     }
     break;
   }
+  if (is_idle(query, aiodns_channel_udp(s)) && !query->done)
+    aiodns_turn_server_failed(query, s, now_us);
 }

@@ -73,8 +73,10 @@ void aiodns_turn_go_tcp(struct aiodns_query *query, unsigned s, enum aiodns_caus
 
 /* It has answered, but perhaps not what it would answer to a query in lower case and without EDNS: that by
  * TCP. */
-void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, enum aiodns_cause cause,
-                          int64_t round_trip_us, int64_t now_us);
+void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, int64_t now_us);
+
+/* The datagram in lower case and without EDNS was answered, but cut off: TCP alone can help. */
+void aiodns_turn_truncated_plain(struct aiodns_query *query, unsigned s, int64_t now_us);
 
 /* Its TCP was refused or closed, or made no sense. */
 void aiodns_turn_tcp_failed(struct aiodns_query *query, unsigned s, int64_t now_us);
