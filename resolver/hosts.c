@@ -105,10 +105,12 @@ bool aiodns_hosts_by_address(const char *path, int family, const void *address, 
   if (!aiodns_lines_open(&lines, path))
     return false;
   while (next_address(&lines, family, found) != 0) {
-    if (memcmp(found, address, len) != 0 || !add_names(&lines, answer))
+    if (memcmp(found, address, len) != 0)
       continue;
-    answer->outcome = AIODNS_ANSWER;
-    break;
+    if (add_names(&lines, answer))
+      answer->outcome = AIODNS_ANSWER;
+    if (answer->outcome != AIODNS_PENDING) /* or out of memory; else a line without a name */
+      break;
   }
   aiodns_lines_close(&lines);
   return answer->outcome == AIODNS_ANSWER;

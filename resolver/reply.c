@@ -33,13 +33,11 @@ static bool add_ptr(struct aiodns_answer *answer, struct aiodns_cursor data)
   return add_name(answer, &target, answer->name_count == 0);
 }
 
+/* The message is well formed: the data is of the type's length. */
 static bool add_data(struct aiodns_answer *answer, uint16_t type, const struct aiodns_cursor *data)
 {
-  if (type == AIODNS_TYPE_PTR)
-    return add_ptr(answer, *data);
-  /* RDLENGTH that does not fit the type: not an address. */
-  return data->len - data->pos != answer->address_len ||
-         aiodns_answer_add_address(answer, data->data + data->pos);
+  return type == AIODNS_TYPE_PTR ? add_ptr(answer, *data)
+                                 : aiodns_answer_add_address(answer, data->data + data->pos);
 }
 
 static bool has_data(const struct aiodns_answer *answer)
