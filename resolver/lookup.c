@@ -22,6 +22,7 @@ static void init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
   lookup->entropy.source = sources->source;
   lookup->entropy.left = 0;
   lookup->first_server = 0;
+  lookup->round_trip_us = 0;
   lookup->plain = lookup->confirming = lookup->hide_data = lookup->ended = false;
   lookup->outcome = AIODNS_PENDING;
   lookup->error = 0;
@@ -78,7 +79,7 @@ static void end(struct aiodns_lookup *lookup, enum aiodns_outcome outcome)
 
 static void start_query(struct aiodns_lookup *lookup, unsigned i, int64_t now_us)
 {
-  aiodns_query_start(&lookup->query[i], &lookup->candidate, lookup->type[i], lookup->first_server,
+  aiodns_query_start(&lookup->query[i], &lookup->candidate, lookup->type[i], lookup->candidate_server,
                      lookup->plain || lookup->confirming, now_us);
 }
 
@@ -104,18 +105,18 @@ static void renew_queries(struct aiodns_lookup *lookup)
   }
 }
 
-/* Puts the candidate's questions, the first `count` of them. */
-static void ask_candidate(struct aiodns_lookup *lookup, uint8_t count, int64_t deadline_us, int64_t now_us)
+/* Puts the candidate's questions, the first `count` of them, to this server first. */
+static void ask_candidate(struct aiodns_lookup *lookup, uint8_t count, uint8_t server, int64_t deadline_us,
+                          int64_t now_us)
 {
-  int64_t round_trip_us = lookup->query[0].round_trip_us;
-
   renew_queries(lookup);
   lookup->query_count = count;
+  lookup->candidate_server = server;
   lookup->candidate_start_us = now_us;
-  lookup->candidate_deadline_us = deadline_us;
+  lookup->candidate_deadline_us = deadline_us < lookup->deadline_us ? deadline_us : lookup->deadline_us;
   lookup->grace_us = INT64_MAX;
   for (unsigned i = 0; i < count; i++)
-    lookup->query[i].round_trip_us = round_trip_us;
+    lookup->query[i].round_trip_us = lookup->round_trip_us;
   start_query(lookup, 0, now_us);
   if (count == 2 && !lookup->conf->single_request)
     start_query(lookup, 1, now_us);
@@ -127,16 +128,20 @@ static void next_candidate(struct aiodns_lookup *lookup, int64_t now_us)
     end(lookup, aiodns_search_verdict(&lookup->search));
     return;
   }
-  ask_candidate(lookup, lookup->wanted_count, share_of(lookup, now_us), now_us);
+  ask_candidate(lookup, lookup->wanted_count, lookup->first_server, share_of(lookup, now_us), now_us);
 }
 
 /* The server that said NXDOMAIN gets the same question in lower case, for one family. */
 static void confirm(struct aiodns_lookup *lookup, int64_t now_us)
 {
-  int64_t until_us = now_us + AIODNS_CONFIRM_US;
+  unsigned i = lookup->answer[0].outcome == AIODNS_NO_NAME ? 0 : 1;
+  int64_t window_us;
 
+  /* What it has just taken is at least a round trip; TCP takes two, and may be followed by UDP. */
+  lookup->round_trip_us = now_us - lookup->candidate_start_us;
+  window_us = 4 * lookup->round_trip_us > AIODNS_CONFIRM_US ? 4 * lookup->round_trip_us : AIODNS_CONFIRM_US;
   lookup->confirming = true;
-  ask_candidate(lookup, 1, until_us < lookup->deadline_us ? until_us : lookup->deadline_us, now_us);
+  ask_candidate(lookup, 1, (uint8_t)lookup->query[i].answered_by, now_us + window_us, now_us);
 }
 
 /* One word for both families: the best that can be said truthfully. */
@@ -230,7 +235,8 @@ static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
     if (verdict.outcome == AIODNS_ANSWER || verdict.outcome == AIODNS_NO_DATA) {
       lookup->plain = true;
       if (lookup->wanted_count > 1) {
-        ask_candidate(lookup, lookup->wanted_count, share_of(lookup, now_us), now_us);
+        ask_candidate(lookup, lookup->wanted_count, lookup->candidate_server, share_of(lookup, now_us),
+                      now_us);
         return;
       }
     } else {

@@ -23,8 +23,9 @@ enum {
   AIODNS_LOOKUP_QUERIES = 2,
   AIODNS_LOOKUP_CHANNELS = AIODNS_LOOKUP_QUERIES * AIODNS_QUERY_CHANNELS,
   AIODNS_PATIENCE_US = 900000, /* from a candidate's start, with one family answered */
-  AIODNS_CONFIRM_US = 900000,  /* for the confirmation of an NXDOMAIN; then it is believed as it is */
-  AIODNS_GRACE_US = 300000,    /* the least that the other family gets from then on */
+  /* The least that the confirmation of an NXDOMAIN may take; without one it is believed as it is. */
+  AIODNS_CONFIRM_US = 900000,
+  AIODNS_GRACE_US = 300000, /* the least that the other family gets from then on */
 };
 
 /* Where a lookup gets what it may not take for itself. */
@@ -40,8 +41,8 @@ struct aiodns_lookup {
   struct aiodns_entropy entropy;
   struct aiodns_search search;
   uint16_t type[AIODNS_LOOKUP_QUERIES];
-  uint8_t query_count; /* of those, how many this candidate is asked for */
-  uint8_t first_server;
+  uint8_t query_count;                    /* of those, how many this candidate is asked for */
+  uint8_t first_server, candidate_server; /* asked first: in general; for the questions that are out */
   uint8_t wanted_count;
   bool plain;      /* a server here errs on letter case: everything is asked in lower case */
   bool confirming; /* NXDOMAIN was received, and its name is being asked once more in lower case */
@@ -50,6 +51,7 @@ struct aiodns_lookup {
   enum aiodns_outcome outcome; /* with ANSWER, at least one element of `answer` has that outcome */
   int error;                   /* errno, for AIODNS_LOCAL */
   struct aiodns_name candidate;
+  int64_t round_trip_us; /* what a server that said NXDOMAIN took; 0: none did */
   int64_t deadline_us, candidate_start_us, candidate_deadline_us;
   int64_t grace_us; /* when the query that is left is given up; INT64_MAX while none has ended well */
   struct aiodns_query query[AIODNS_LOOKUP_QUERIES];
