@@ -92,15 +92,15 @@ enum aiodns_reading aiodns_reply_read(struct aiodns_chain *chain, const uint8_t 
       answer->ttl_s = chain->ttl_s;
       return AIODNS_READ_ANSWER;
     }
-    /* The reverse zones of RFC 2317 chain through names such as 0/25.2.0.192.in-addr.arpa. */
-    if (target.len == 0 || (!ptr && !aiodns_name_is_host(&target)))
+    if (target.len == 0)
       break;
     if (chain->hops == AIODNS_CHAIN_MAX)
       return AIODNS_READ_LOOP;
     chain->hops++;
     followed = true;
     memcpy(&chain->name, &target, 1 + (size_t)target.len);
-    if (!ptr && !add_name(answer, &target, true))
+    /* As in glibc the chain may lead through names that are no host names; programs are not shown those. */
+    if (!ptr && aiodns_name_is_host(&target) && !add_name(answer, &target, true))
       return AIODNS_READ_LOCAL;
   }
   bool nxdomain = aiodns_message_header(msg, len).rcode == AIODNS_RCODE_NXDOMAIN;
