@@ -138,7 +138,7 @@ static void confirm(struct aiodns_lookup *lookup, int64_t now_us)
   int64_t window_us;
 
   /* What it has just taken is at least a round trip; TCP takes two, and may be followed by UDP. */
-  lookup->round_trip_us = now_us - lookup->candidate_start_us;
+  lookup->round_trip_us = lookup->query[i].took_us;
   window_us = 4 * lookup->round_trip_us > AIODNS_CONFIRM_US ? 4 * lookup->round_trip_us : AIODNS_CONFIRM_US;
   lookup->confirming = true;
   ask_candidate(lookup, 1, (uint8_t)lookup->query[i].answered_by, now_us + window_us, now_us);
@@ -216,7 +216,7 @@ static bool candidate_ended(struct aiodns_lookup *lookup, int64_t now_us)
 static bool is_doubtful(const struct aiodns_lookup *lookup)
 {
   for (unsigned i = 0; i < lookup->query_count; i++)
-    if (lookup->query[i].answered_plain)
+    if (lookup->answer[i].outcome == AIODNS_NO_NAME && lookup->query[i].answered_plain)
       return false;
   return true;
 }

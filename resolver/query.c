@@ -96,6 +96,7 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
     query->round_trip_us = round_trip_us;
     query->answered_by = (int16_t)aiodns_channel_server(c);
     query->answered_plain = channel->plain;
+    query->took_us = now_us - query->started_us;
     aiodns_turn_finish(query, nxdomain ? AIODNS_NO_NAME : AIODNS_NO_DATA);
     break;
   case AIODNS_READ_CHAIN:
@@ -276,6 +277,7 @@ void aiodns_query_start(struct aiodns_query *query, const struct aiodns_name *na
   int64_t longest_us = (int64_t)query->conf->timeout_ms * 1000;
 
   query->started = true;
+  query->started_us = now_us;
   query->plain = plain;
   query->first_server = first_server;
   query->wait_us = AIODNS_FIRST_WAIT_US < longest_us ? AIODNS_FIRST_WAIT_US : longest_us;

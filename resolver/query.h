@@ -30,7 +30,8 @@ enum {
   AIODNS_LEAST_WAIT_US = 50000,
   AIODNS_PLAIN_WAIT_US = 10000, /* the least that a server which has just answered gets for its TCP */
   AIODNS_SILENT_SENDS = 2,      /* datagrams without any answer before TCP is tried beside UDP */
-  AIODNS_DEAF_SENDS = 5, /* datagrams without any answer, by TCP neither, before it is lower case by UDP */
+  AIODNS_DEAF_SENDS = 5,    /* datagrams without any answer, by TCP neither, before it is lower case by UDP */
+  AIODNS_DEAF_US = 2000000, /* and at least so long: the new socket drops replies that are under way */
   AIODNS_PAYLOAD_MAX = 2 + AIODNS_QUERY_MAX,
   AIODNS_LINGER_US = 100000, /* for a reply behind an ICMP error, when there is nobody else to ask */
 };
@@ -73,6 +74,7 @@ enum aiodns_cause {
 };
 
 struct aiodns_attempted {
+  int64_t asked_us; /* when the first of `sends` left */
   enum aiodns_stage stage;
   enum aiodns_cause cause;
   uint8_t failures; /* errors received, refusals, local failures; not silence */
@@ -97,10 +99,11 @@ struct aiodns_query {
   uint8_t first_server;
   uint16_t attempt; /* whose turn is next, counted from first_server over all rounds */
   uint8_t sends;
-  int64_t wait_us;       /* before the next server; doubled each time round */
-  int64_t next_us;       /* when the next server's turn comes */
-  int16_t answered_by;   /* the server whose reply ended it; -1: none did */
-  int64_t round_trip_us; /* the last one seen; 0: none yet. May be set before the start */
+  int64_t wait_us;             /* before the next server; doubled each time round */
+  int64_t next_us;             /* when the next server's turn comes */
+  int16_t answered_by;         /* the server whose reply ended it; -1: none did */
+  int64_t round_trip_us;       /* the last one seen; 0: none yet. May be set before the start */
+  int64_t started_us, took_us; /* until the reply that ended it */
   bool started, done;
   bool plain;          /* every server is asked in lower case and without EDNS, by TCP first */
   bool answered_plain; /* the reply that ended it was to a plain query */

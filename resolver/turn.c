@@ -89,7 +89,8 @@ static void send_udp(struct aiodns_query *query, unsigned s, bool plain, int64_t
   if (query->sends == AIODNS_SENDS_MAX)
     return;
   query->sends++;
-  query->server[s].sends++;
+  if (query->server[s].sends++ == 0)
+    query->server[s].asked_us = now_us;
   if (!aiodns_channel_listens(channel) || channel->plain != plain) {
     channel_open(query, aiodns_channel_udp(s), plain, now_us);
   } else {
@@ -139,7 +140,8 @@ static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
 
   switch (server->stage) {
   case AIODNS_STAGE_UDP:
-    if (server->sends >= AIODNS_DEAF_SENDS) { /* nor has its TCP come to anything: as good as refused */
+    /* Nor has its TCP come to anything: as good as refused. */
+    if (server->sends >= AIODNS_DEAF_SENDS && now_us - server->asked_us >= AIODNS_DEAF_US) {
       plain_udp(query, s, now_us);
       break;
     }

@@ -1,0 +1,288 @@
+/* Worlds at random. One in three is calm: there the oracle allows the truth only. */
+#include "world.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum mood { CALM, ONE_FAULT, ROUGH, MOODS };
+
+static int64_t spread(struct rng *rng)
+{
+  static const int64_t scale_us[] = {200, 2000, 20000, 60000, 200000, 600000};
+  return scale_us[rng_below(rng, 6)];
+}
+
+static void make_path(struct rng *rng, struct sim_path *path)
+{
+  int64_t scale_us = spread(rng);
+  path->delay_us = 50 + (int64_t)rng_below(rng, (uint32_t)scale_us);
+  path->spread_us = rng_below(rng, 2) ? (int64_t)rng_below(rng, (uint32_t)scale_us) : 0;
+}
+
+static void make_fate(struct rng *rng, struct sim_path *path)
+{
+  static const uint8_t rcode[] = {1, 2, 2, 4, 5, 5};
+  path->fate = (enum sim_fate)(1 + rng_below(rng, SIM_FATES - 1));
+  path->rcode = rcode[rng_below(rng, sizeof rcode)];
+  path->bare = rng_chance(rng, 300);
+}
+
+/* One thing that is wrong with this server. */
+static void make_fault(struct rng *rng, struct sim_server *server)
+{
+  unsigned family = rng_below(rng, 3); /* 2: both */
+  struct sim_path *path = &server->path[family & 1];
+
+  switch (rng_below(rng, 11)) {
+  case 0:
+    make_fate(rng, path);
+    break;
+  case 1:
+    path->loss_to = (uint16_t)rng_below(rng, 600);
+    path->loss_from = (uint16_t)rng_below(rng, 600);
+    break;
+  case 2:
+    path->duplicates = 500;
+    path->spread_us = 50000;
+    break;
+  case 3:
+    server->letters = rng_below(rng, 2) ? SIM_LOWERS : SIM_SENSITIVE;
+    break;
+  case 4:
+    server->edns = (enum sim_edns)(1 + rng_below(rng, 3));
+    break;
+  case 5:
+    server->truncates = true;
+    break;
+  case 6:
+    server->oversize = true;
+    break;
+  case 7:
+    server->tcp = (enum sim_tcp)rng_below(rng, SIM_TCPS);
+    break;
+  case 8:
+    server->soa = false;
+    break;
+  case 9:
+    server->stray_icmp = (uint16_t)rng_below(rng, 1000);
+    server->stray_icmp_us = 1 + (int64_t)rng_below(rng, 100000);
+    break;
+  default: {
+    static const int error[] = {EMFILE, ENOBUFS, EACCES, ENETUNREACH, EPERM, EAFNOSUPPORT};
+    server->open_error = error[rng_below(rng, 6)];
+    server->open_failures = rng_below(rng, 2) ? 1000 : (uint16_t)rng_below(rng, 1000);
+    break;
+  }
+  }
+  if (family == 2)
+    server->path[1] = server->path[0];
+}
+
+static void make_servers(struct rng *rng, struct sim_world *world, enum mood mood)
+{
+  unsigned count = 1 + rng_below(rng, SIM_SERVERS_MAX);
+  int64_t calm_us = rng_below(rng, 2) ? 1000 : 20000;
+
+  for (unsigned s = 0; s < count; s++) {
+    struct sim_server *server = &world->server[s];
+    server->loopback = rng_chance(rng, 300);
+    server->authoritative = rng_chance(rng, 300);
+    server->segments = (enum sim_segments)rng_below(rng, SIM_SEGMENTS);
+    server->step = rng_chance(rng, 700) ? UINT8_MAX : (uint8_t)(1 + rng_below(rng, 3));
+    for (unsigned f = 0; f < 2; f++) {
+      make_path(rng, &server->path[f]);
+      if (mood == CALM)
+        server->path[f] = (struct sim_path){.delay_us = 100 + (int64_t)rng_below(rng, (uint32_t)calm_us)};
+    }
+    unsigned faults = mood == ROUGH ? rng_below(rng, 6) : 0;
+    while (faults-- > 0)
+      make_fault(rng, server);
+  }
+  if (mood == ONE_FAULT)
+    make_fault(rng, &world->server[rng_below(rng, count)]);
+  sim_world_servers(world, count);
+}
+
+static void make_options(struct rng *rng, struct sim_world *world)
+{
+  struct aiodns_conf *conf = &world->conf;
+
+  conf->attempts = (uint8_t)(1 + rng_below(rng, 5));
+  conf->timeout_ms = 1000 * (1 + rng_below(rng, rng_below(rng, 2) ? 30 : 5));
+  conf->ndots = rng_chance(rng, 600) ? 1 : (uint8_t)rng_below(rng, 16);
+  conf->rotate = rng_chance(rng, 300);
+  conf->use_vc = rng_chance(rng, 100);
+  conf->single_request = rng_chance(rng, 200);
+  conf->no_aaaa = rng_chance(rng, 100);
+  conf->trust_ad = rng_chance(rng, 200);
+  conf->no_tld_query = rng_chance(rng, 200);
+  conf->search_single = rng_chance(rng, 900);
+  conf->search_dotted = rng_chance(rng, 900);
+}
+
+static size_t put_label(struct rng *rng, char *buf, size_t len)
+{
+  static const char octet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  for (size_t i = 0; i < len; i++)
+    buf[i] = octet[rng_below(rng, sizeof octet - 1)];
+  return len;
+}
+
+static void make_name(struct rng *rng, struct sim_world *world)
+{
+  unsigned labels = 1 + rng_below(rng, 4);
+  bool long_ones = rng_chance(rng, 30), digits = rng_chance(rng, 30);
+  size_t len = 0;
+
+  for (unsigned i = 0; i < labels; i++) {
+    size_t label = long_ones ? 40 + rng_below(rng, 20) : 1 + rng_below(rng, 9);
+    if (i)
+      world->given[len++] = '.';
+    len += put_label(rng, world->given + len, label);
+    if (digits)
+      memset(world->given + len - label, '7', label);
+  }
+  if (rng_chance(rng, 150))
+    world->given[len++] = '.';
+  world->given[len] = '\0';
+  world->as_is = rng_chance(rng, 50);
+}
+
+/* Up to six entries in `_res`, then a tail; the root only where the name is not tried as it is first. */
+static void make_list(struct rng *rng, struct sim_world *world)
+{
+  unsigned count = rng_below(rng, 7), tail = count == 6 || rng_chance(rng, 100) ? rng_below(rng, 4) : 0;
+  unsigned dots = 0, root = rng_chance(rng, 100) ? rng_below(rng, 8) : UINT8_MAX;
+
+  for (const char *p = world->given; *p; p++)
+    dots += *p == '.';
+  for (unsigned i = 0; i < count + tail; i++) {
+    char *text = world->list_text[i];
+    if (i == root && dots < world->conf.ndots)
+      strcpy(text, rng_below(rng, 2) ? "." : "");
+    else {
+      /* One draw a statement: arguments are evaluated in any order. */
+      const char *dot = rng_chance(rng, 50) ? "." : "";
+      const char *label = rng_below(rng, 2) ? "Search" : "s";
+      const char *zone = rng_below(rng, 2) ? "Example.Net" : "test";
+      sprintf(text, "%s%s%u.%s", dot, label, i, zone);
+    }
+  }
+  world->list_count = count + tail;
+  world->conf.search_count = (uint8_t)count;
+}
+
+static void make_truth(struct rng *rng, struct sim_world *world, struct sim_candidate *c)
+{
+  static const enum sim_kind kind[] = {SIM_NXDOMAIN, SIM_NXDOMAIN, SIM_NXDOMAIN, SIM_NODATA, SIM_DATA,
+                                       SIM_DATA,     SIM_DATA,     SIM_DATA,     SIM_DATA,   SIM_DATA};
+  c->kind = kind[rng_below(rng, 10)];
+  if (rng_chance(rng, 30))
+    c->kind = rng_below(rng, 2) ? SIM_BROKEN : SIM_LOOP;
+  if (rng_chance(rng, 250))
+    c->hops = (uint8_t)(1 + rng_below(rng, 4));
+  if (rng_chance(rng, 10))
+    c->hops = (uint8_t)(14 + rng_below(rng, 5)); /* about as many as are followed */
+  c->nested = c->hops < 5 && strlen(c->text) < 200 && rng_below(rng, 2);
+  if (c->kind == SIM_BROKEN)
+    c->hops = 0;
+  for (unsigned f = 0; f < 2; f++)
+    c->count[f] = (uint16_t)(rng_chance(rng, 200) ? 0 : 1 + rng_below(rng, rng_chance(rng, 100) ? 150 : 4));
+  if (world->ptr)
+    c->count[0] = (uint16_t)rng_below(rng, 5);
+  for (unsigned hop = 0; hop <= c->hops; hop++)
+    c->ttl_s[hop] = rng_below(rng, rng_below(rng, 4) ? 86400 : 2);
+}
+
+static void make_driver(struct rng *rng, struct sim_world *world)
+{
+  world->late_us = rng_chance(rng, 200) ? 1 + (int64_t)rng_below(rng, 3000) : 0;
+  world->room = rng_chance(rng, 800) ? AIODNS_UDP_MAX : 4096;
+  if (rng_chance(rng, 10))
+    world->entropy_left = rng_below(rng, 200);
+  if (rng_chance(rng, 10))
+    world->abandon_us = (int64_t)rng_below(rng, 500000);
+  if (rng_chance(rng, 20))
+    world->send_failures = (uint16_t)rng_below(rng, 1000);
+}
+
+static void make_attack(struct rng *rng, struct sim_world *world)
+{
+  world->attack.forgeries = (uint16_t)(1 + rng_below(rng, 40));
+  world->attack.within_us = 1 + spread(rng);
+  world->attack.bare_errors = rng_chance(rng, 300);
+  world->attack.right_id = rng_chance(rng, 400);
+}
+
+void sim_generate(struct sim_world *world, uint64_t seed)
+{
+  struct rng rng = {~seed};
+  sim_world_init(world, seed);
+  enum mood mood = (enum mood)rng_below(&rng, MOODS);
+
+  make_options(&rng, world);
+  make_servers(&rng, world, mood);
+  make_name(&rng, world);
+  make_list(&rng, world);
+  static const int family[] = {AF_INET, AF_INET6, AF_UNSPEC, AF_UNSPEC};
+  world->family = family[rng_below(&rng, 4)];
+  world->ptr = rng_chance(&rng, 50);
+  sim_world_name(world);
+  for (unsigned i = 0; i < world->candidate_count; i++)
+    make_truth(&rng, world, &world->candidate[i]);
+  if (mood != CALM) {
+    make_driver(&rng, world);
+    world->late_replies = rng_chance(&rng, 200) ? 500 : 0;
+    if (rng_chance(&rng, mood == ROUGH ? 400 : 100))
+      make_attack(&rng, world);
+  }
+}
+
+void sim_describe(const struct sim_world *world, FILE *out)
+{
+  static const char *const kind[] = {"NXDOMAIN", "NODATA", "DATA", "BROKEN", "LOOP"};
+  static const char *const role[] = {"as is, first", "as is, only", "listed", "as is, last"};
+  static const char *const fate[] = {"healthy", "silent", "unreachable", "error", "lame", "malformed"};
+  const struct aiodns_conf *conf = &world->conf;
+
+  fprintf(out, "%s (%s), timeout %u ms, attempts %u, ndots %u%s%s%s%s%s%s%s\n", world->given,
+          world->ptr                  ? "PTR"
+          : world->family == AF_INET  ? "A"
+          : world->family == AF_INET6 ? "AAAA"
+                                      : "A and AAAA",
+          conf->timeout_ms, conf->attempts, conf->ndots, conf->rotate ? ", rotate" : "",
+          conf->use_vc ? ", use-vc" : "", conf->single_request ? ", single-request" : "",
+          conf->no_aaaa ? ", no-aaaa" : "", conf->no_tld_query ? ", no-tld-query" : "",
+          conf->search_single ? "" : ", no DEFNAMES", conf->search_dotted ? "" : ", no DNSRCH");
+  for (unsigned i = 0; i < world->candidate_count; i++) {
+    const struct sim_candidate *c = &world->candidate[i];
+    fprintf(out, "  name %u: %s (%s): %s, %u CNAMEs%s, %u and %u addresses\n", i, c->text, role[c->role],
+            kind[c->kind], c->hops, c->nested ? " nested" : "", c->count[0], c->count[1]);
+  }
+  for (unsigned s = 0; s < conf->server_count; s++) {
+    const struct sim_server *server = &world->server[s];
+    fprintf(out,
+            "  server %u:%s tcp %d in pieces %d, letters %d, edns %d%s%s%s%s, %u CNAMEs a message, ICMP %u, "
+            "open %u%s%s\n",
+            s, server->loopback ? " loopback," : "", server->tcp, server->segments, server->letters,
+            server->edns, server->truncates ? ", truncates" : "", server->oversize ? ", oversize" : "",
+            server->soa ? "" : ", no SOA", server->authoritative ? ", authoritative" : "", server->step,
+            server->stray_icmp, server->open_failures, server->open_failures ? " " : "",
+            server->open_failures ? strerrorname_np(server->open_error) : "");
+    for (unsigned f = 0; f < 2; f++) {
+      const struct sim_path *path = &server->path[f];
+      fprintf(out, "    %s: %s (%u%s), lost %u and %u, doubled %u, one way %lld + %lld us\n",
+              f ? "AAAA" : "A", fate[path->fate], path->rcode, path->bare ? " bare" : "", path->loss_to,
+              path->loss_from, path->duplicates, (long long)path->delay_us, (long long)path->spread_us);
+    }
+  }
+  if (world->attack.forgeries)
+    fprintf(out, "  attacker: %u within %lld us%s%s\n", world->attack.forgeries,
+            (long long)world->attack.within_us, world->attack.bare_errors ? ", bare errors" : "",
+            world->attack.right_id ? ", right ID" : "");
+  fprintf(out,
+          "  driver: late %lld us, room %zu, entropy %lld, abandons at %lld, sends that fail %u, late "
+          "replies %u\n",
+          (long long)world->late_us, world->room, (long long)world->entropy_left,
+          (long long)world->abandon_us, world->send_failures, world->late_replies);
+}
