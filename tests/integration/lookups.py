@@ -1,0 +1,121 @@
+"""What tests ask, and how: through the module, or through glibc's own services to compare."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import netns
+
+CLIENT = pathlib.Path(__file__).with_name("client.py")
+PYTHON = "/usr/bin/python3"
+
+
+def gai(name, family="unspec", *flags):
+    return "gai", {"name": name, "family": family, "flags": flags}
+
+
+def byname(name, **more):
+    return "byname", {"name": name, **more}
+
+
+def byname2(name, family, **more):
+    return "byname2", {"name": name, "family": family, **more}
+
+
+def byaddr(addr, **more):
+    return "byaddr", {"addr": addr, **more}
+
+
+def nameinfo(addr):
+    return "nameinfo", {"addr": addr}
+
+
+def threads(*lookups):
+    return "threads", {"lookups": lookups}
+
+
+def forked(lookup):
+    return "forked", {"lookup": lookup}
+
+
+def set_res(**what):
+    return "set_res", what
+
+
+def every_way(name):
+    """The calls that reach each entry point of a module."""
+    return [gai(name), gai(name, "inet"), gai(name, "inet6"),
+            gai(name, "unspec", "AI_CANONNAME"), gai(name, "inet", "AI_CANONNAME"), gai(name, "inet6", "AI_CANONNAME"),
+            gai(name, "unspec", "AI_ADDRCONFIG"), gai(name, "inet6", "AI_V4MAPPED"),
+            gai(name, "inet6", "AI_V4MAPPED", "AI_ALL"),
+            byname(name), byname2(name, "inet"), byname2(name, "inet6")]
+
+
+class Client:
+    """A running program that does lookups. Its services are those of nsswitch.conf when it asks."""
+
+    def __init__(self, env=()):
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("RES_", "LOCALDOMAIN"))}
+        self._process = subprocess.Popen([PYTHON, "-I", CLIENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                         text=True, env=clean | dict(env))
+
+    def ask(self, lookup):
+        self._process.stdin.write(json.dumps(lookup) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, f"the client died at {lookup}, status {self._process.wait()}"
+        return json.loads(answer)
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def ask(*lookups, env=()):
+    """Each lookup through the module, in one new process. The hosts line names nothing else that could answer."""
+    with Client(env) as client:
+        answers = [client.ask(lookup) for lookup in lookups]
+        if netns.SERVICE == "aiodns":
+            assert client.ask(("modules", {})) == ["libnss_aiodns.so.2"]
+    return answers[0] if len(lookups) == 1 else answers
+
+
+def ask_glibc(net, *lookups, env=(), service=netns.GLIBC):
+    net.service(service)
+    try:
+        with Client(env) as client:
+            answers = [client.ask(lookup) for lookup in lookups]
+    finally:
+        net.service(netns.SERVICE)
+    return answers[0] if len(lookups) == 1 else answers
+
+
+def ordered(answer):
+    """Servers rotate the addresses of a set: their order says nothing."""
+    return answer | {"addrs": sorted(answer["addrs"])} if "addrs" in answer else answer
+
+
+def shown(lookup, *answers):
+    call, arguments = lookup
+    words = " ".join(str(word) for word in arguments.values() if word)
+    short = [{key: value[:3] + ["..."] if isinstance(value, list) and len(value) > 4 else value
+              for key, value in answer.items()} for answer in answers]
+    return f"{call} {words}: aiodns {short[0]}, glibc {short[1]}"
+
+
+def differences(net, *lookups, env=(), keep_order=False):
+    """A line for each lookup that ours and glibc answer differently."""
+    like = (lambda answer: answer) if keep_order else ordered
+    # One lookup more than asked, so that one is a list here too.
+    ours, theirs = ask(*lookups, lookups[0], env=env), ask_glibc(net, *lookups, lookups[0], env=env)
+    lines = [shown(lookup, our, their) for lookup, our, their in zip(lookups, ours, theirs) if like(our) != like(their)]
+    print(*lines, sep="\n")  # pytest shortens what it compares, not what is printed
+    return lines

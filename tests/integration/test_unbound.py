@@ -1,0 +1,31 @@
+"""Unbound: its own local data, and Knot behind it for the rest."""
+
+import pytest
+
+import servers
+from common import *  # noqa: F403  the tests that every server gets
+from lookups import ask, byaddr, gai, ordered
+
+
+@pytest.fixture(scope="module")
+def server(net):
+    with servers.knot(net.new_folder("knot")), \
+         servers.unbound(net.new_folder("unbound")) as process:
+        net.resolv_conf("nameserver 127.0.1.3\n")
+        yield process
+
+
+@pytest.mark.parametrize("lookup, expected", [
+    (gai("host.local.test"), addrs("198.51.100.40", "2001:db8:1::40")),
+    (gai("v4.local.test"), addrs("198.51.100.41")),
+    (gai("v4.local.test", "inet6"), error("EAI_NODATA")),
+    (gai("missing.local.test"), error("EAI_NONAME")),
+    (gai("www.refused.test"), error("EAI_AGAIN")),
+    (byaddr("198.51.101.40"), host("host.local.test", "198.51.101.40")),
+], ids=label)
+def test_local_data(server, lookup, expected):
+    assert ordered(ask(lookup)) == expected
+
+
+def test_alias_into_another_zone_as_glibc(net, server):
+    assert differences(net, *every_way("abroad.example.test")) == []
