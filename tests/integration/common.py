@@ -81,12 +81,12 @@ ANSWERS = [
 
 NAMES = ["v4.example.test", "v6.example.test", "both.example.test", "both.example.test.", "BoTh.eXaMpLe.TeSt",
          "mixed.example.test", "chain.example.test", "CHAIN.Example.Test", "to-mixed.example.test",
-         "anything.any.example.test", "under_score.example.test", "_tcp._srv.example.test",
-         "to-under.example.test", "to-words.example.test", r"v\052.example.test", r"b\111th.example.test", "xn--bcher-kva.example.test",
+         "anything.any.example.test", "under_score.example.test", "_tcp._srv.example.test", "to-under.example.test",
+         "to-words.example.test", r"v\052.example.test", r"b\111th.example.test", "xn--bcher-kva.example.test",
          "b\xfccher.example.test", "many.example.test", zones.LONG, zones.LONG + ".", "to-long.example.test",
-         zones.TOO_LONG, "text.example.test", "sub.example.test", "nowhere.example.test",
-         "dangling.example.test", "a" * 64 + ".example.test",
-         ".example.test", "two..dots.example.test", "example.test", "www.sub.example.test"]
+         zones.TOO_LONG, "text.example.test", "sub.example.test", "nowhere.example.test", "dangling.example.test",
+         "a" * 64 + ".example.test", ".example.test", "two..dots.example.test", "example.test",
+         "www.sub.example.test"]
 
 ADDRESSES = ["198.51.100.4", "198.51.100.5", "198.51.100.7", "198.51.100.9",
              "198.51.100.10", "198.51.100.11", "198.51.100.18", "2001:db8:1::6", "2001:db8:1::5", "2001:db8:1::77",
