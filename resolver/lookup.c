@@ -79,8 +79,12 @@ static void end(struct aiodns_lookup *lookup, enum aiodns_outcome outcome)
 
 static void start_query(struct aiodns_lookup *lookup, unsigned i, int64_t now_us)
 {
-  aiodns_query_start(&lookup->query[i], &lookup->candidate, lookup->type[i], lookup->candidate_server,
-                     lookup->plain || lookup->confirming, now_us);
+  enum aiodns_manner manner = lookup->confirming ? AIODNS_MANNER_PROBE
+                              : lookup->plain    ? AIODNS_MANNER_PLAIN
+                                                 : AIODNS_MANNER_MIXED;
+
+  aiodns_query_start(&lookup->query[i], &lookup->candidate, lookup->type[i], lookup->candidate_server, manner,
+                     now_us);
 }
 
 /*
@@ -137,7 +141,7 @@ static void confirm(struct aiodns_lookup *lookup, int64_t now_us)
   unsigned i = lookup->answer[0].outcome == AIODNS_NO_NAME ? 0 : 1;
   int64_t window_us;
 
-  /* What it has just taken is at least a round trip; TCP takes two, and may be followed by UDP. */
+  /* What it has just taken is at least a round trip; one datagram may be lost. */
   lookup->round_trip_us = lookup->query[i].took_us;
   window_us = 4 * lookup->round_trip_us > AIODNS_CONFIRM_US ? 4 * lookup->round_trip_us : AIODNS_CONFIRM_US;
   lookup->confirming = true;
@@ -233,15 +237,12 @@ static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
   if (lookup->confirming) {
     lookup->confirming = false;
     if (verdict.outcome == AIODNS_ANSWER || verdict.outcome == AIODNS_NO_DATA) {
+      /* The name exists: a server here errs on letter case. The probe itself is not believed. */
       lookup->plain = true;
-      if (lookup->wanted_count > 1) {
-        ask_candidate(lookup, lookup->wanted_count, lookup->candidate_server, share_of(lookup, now_us),
-                      now_us);
-        return;
-      }
-    } else {
-      verdict = (struct aiodns_verdict){.outcome = AIODNS_NO_NAME}; /* nobody contradicts it */
+      ask_candidate(lookup, lookup->wanted_count, lookup->candidate_server, share_of(lookup, now_us), now_us);
+      return;
     }
+    verdict = (struct aiodns_verdict){.outcome = AIODNS_NO_NAME}; /* nobody contradicts it */
   }
   if (verdict.outcome == AIODNS_ANSWER) {
     end(lookup, AIODNS_ANSWER);
@@ -251,7 +252,7 @@ static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
   next_candidate(lookup, now_us);
 }
 
-/* Each round ends one candidate of a list that is finite, or is the only one more for it in lower case. */
+/* Each round ends one candidate of a list that is finite, or is one of the two more for it in lower case. */
 static void advance(struct aiodns_lookup *lookup, int64_t now_us)
 {
   while (!lookup->ended && candidate_ended(lookup, now_us))

@@ -45,7 +45,7 @@ struct aiodns_lookup {
   uint8_t first_server, candidate_server; /* asked first: in general; for the questions that are out */
   uint8_t wanted_count;
   bool plain;      /* a server here errs on letter case: everything is asked in lower case */
-  bool confirming; /* NXDOMAIN was received, and its name is being asked once more in lower case */
+  bool confirming; /* NXDOMAIN was received, and a probe is out to learn whether it stands */
   bool hide_data;  /* no-aaaa: A is asked in place of AAAA, to tell NXDOMAIN from no data */
   bool ended;
   enum aiodns_outcome outcome; /* with ANSWER, at least one element of `answer` has that outcome */

@@ -143,6 +143,10 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
   query->got_reply = true;
   struct aiodns_header header = aiodns_message_header(msg, len);
   if (cut || (header.truncated && !aiodns_channel_is_tcp(c) && !query->conf->ignore_truncation)) {
+    if (query->manner == AIODNS_MANNER_PROBE && header.rcode == AIODNS_RCODE_NOERROR && !header.lame) {
+      aiodns_turn_finish(query, AIODNS_NO_DATA); /* there is something, whatever it is */
+      return;
+    }
     if (channel->plain) {
       aiodns_turn_truncated_plain(query, s, now_us);
       return;
@@ -271,16 +275,29 @@ void aiodns_query_done(struct aiodns_query *query)
     aiodns_stream_next(&query->channel[c].stream);
 }
 
+/* To what a server with the known round trip needs. */
+static void shorten_wait(struct aiodns_query *query)
+{
+  int64_t wait_us = 3 * query->round_trip_us;
+
+  if (wait_us < AIODNS_LEAST_WAIT_US)
+    wait_us = AIODNS_LEAST_WAIT_US;
+  if (wait_us < query->wait_us)
+    query->wait_us = wait_us;
+}
+
 void aiodns_query_start(struct aiodns_query *query, const struct aiodns_name *name, uint16_t type,
-                        uint8_t first_server, bool plain, int64_t now_us)
+                        uint8_t first_server, enum aiodns_manner manner, int64_t now_us)
 {
   int64_t longest_us = (int64_t)query->conf->timeout_ms * 1000;
 
   query->started = true;
   query->started_us = now_us;
-  query->plain = plain;
+  query->manner = manner;
   query->first_server = first_server;
   query->wait_us = AIODNS_FIRST_WAIT_US < longest_us ? AIODNS_FIRST_WAIT_US : longest_us;
+  if (manner == AIODNS_MANNER_PROBE)
+    shorten_wait(query);
   aiodns_turn_reset(query);
   aiodns_chain_init(&query->chain, name, type);
   aiodns_turn_next(query, now_us);
@@ -315,13 +332,12 @@ void aiodns_query_give_up(struct aiodns_query *query)
 
 void aiodns_query_hurry(struct aiodns_query *query, int64_t round_trip_us, int64_t now_us)
 {
-  int64_t wait_us = 3 * round_trip_us > AIODNS_LEAST_WAIT_US ? 3 * round_trip_us : AIODNS_LEAST_WAIT_US;
-
-  if (!query->started || query->done || wait_us >= query->wait_us)
+  if (!query->started || query->done)
     return;
-  query->wait_us = wait_us;
-  if (query->next_us > now_us + wait_us)
-    query->next_us = now_us + wait_us;
+  query->round_trip_us = round_trip_us;
+  shorten_wait(query);
+  if (query->next_us > now_us + query->wait_us)
+    query->next_us = now_us + query->wait_us;
 }
 
 enum aiodns_failure aiodns_query_failure(const struct aiodns_query *query)

@@ -65,7 +65,7 @@ enum aiodns_stage {
 /* Why a server is no longer in the stage UDP. */
 enum aiodns_cause {
   AIODNS_CAUSE_NONE,
-  AIODNS_CAUSE_CONFIGURED, /* use-vc, or the whole query is plain */
+  AIODNS_CAUSE_CONFIGURED, /* use-vc, or the whole question is put so */
   AIODNS_CAUSE_TRUNCATED,  /* TC, or larger than we said we take */
   AIODNS_CAUSE_CASE,       /* the letter case came back changed */
   AIODNS_CAUSE_NEAR_MISS,  /* somebody is guessing at this socket */
@@ -82,6 +82,17 @@ struct aiodns_attempted {
   uint8_t near_misses;
   bool icmp_refused;
   uint8_t icmp_sends; /* how many datagrams that error, or the silence after it, has answered */
+};
+
+/* In which way a question is put. */
+enum aiodns_manner {
+  AIODNS_MANNER_MIXED, /* as usual: random letter case */
+  AIODNS_MANNER_PLAIN, /* lower case and no EDNS, by TCP, by UDP where that is refused */
+  /*
+   * Lower case by UDP, to learn whether an NXDOMAIN stands; no other answer is to be believed.  It is easier
+   * to forge, but whoever does so can only make the question be put in plain.
+   */
+  AIODNS_MANNER_PROBE,
 };
 
 /* Why a query that FAILED did. */
@@ -105,7 +116,7 @@ struct aiodns_query {
   int64_t round_trip_us;       /* the last one seen; 0: none yet. May be set before the start */
   int64_t started_us, took_us; /* until the reply that ended it */
   bool started, done;
-  bool plain;          /* every server is asked in lower case and without EDNS, by TCP first */
+  enum aiodns_manner manner;
   bool answered_plain; /* the reply that ended it was to a plain query */
   bool lingering;      /* every server has refused; a reply behind an ICMP error may still come */
   bool got_servfail, got_reply, was_silent;
@@ -137,9 +148,8 @@ void aiodns_query_done(struct aiodns_query *query);
  */
 void aiodns_query_renew(struct aiodns_query *query);
 
-/* `plain`: in lower case and without EDNS, for a server that errs on either. */
 void aiodns_query_start(struct aiodns_query *query, const struct aiodns_name *name, uint16_t type,
-                        uint8_t first_server, bool plain, int64_t now_us);
+                        uint8_t first_server, enum aiodns_manner manner, int64_t now_us);
 
 /* The next thing the driver has to do; false: nothing.  Call it until then after every other call. */
 bool aiodns_query_task(struct aiodns_query *query, struct aiodns_task *ret);

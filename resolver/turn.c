@@ -67,12 +67,19 @@ static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int
 static void reset_stage(struct aiodns_query *query, unsigned s)
 {
   struct aiodns_attempted *server = &query->server[s];
-  bool configured = query->plain || query->conf->use_vc;
+  bool use_vc = query->conf->use_vc;
 
-  server->stage = query->plain          ? AIODNS_STAGE_PLAIN_TCP
-                  : query->conf->use_vc ? AIODNS_STAGE_TCP
-                                        : AIODNS_STAGE_UDP;
-  server->cause = configured ? AIODNS_CAUSE_CONFIGURED : AIODNS_CAUSE_NONE;
+  server->cause = AIODNS_CAUSE_CONFIGURED;
+  if (query->manner == AIODNS_MANNER_PROBE && !use_vc) {
+    server->stage = AIODNS_STAGE_PLAIN_UDP;
+  } else if (query->manner != AIODNS_MANNER_MIXED) {
+    server->stage = AIODNS_STAGE_PLAIN_TCP;
+  } else if (use_vc) {
+    server->stage = AIODNS_STAGE_TCP;
+  } else {
+    server->stage = AIODNS_STAGE_UDP;
+    server->cause = AIODNS_CAUSE_NONE;
+  }
 }
 
 void aiodns_turn_reset(struct aiodns_query *query)
@@ -196,11 +203,12 @@ bool aiodns_turn_anyone_left(const struct aiodns_query *query, bool hopeful)
 
 void aiodns_turn_next(struct aiodns_query *query, int64_t now_us)
 {
-  unsigned count = query->conf->server_count;
+  /* A probe is for one server: the others may hold another view. */
+  unsigned count = query->manner == AIODNS_MANNER_PROBE ? 1 : query->conf->server_count;
   int64_t longest_us = (int64_t)query->conf->timeout_ms * 1000;
 
   for (unsigned tried = 0; tried < count; tried++) {
-    unsigned s = (query->first_server + query->attempt) % count;
+    unsigned s = (query->first_server + query->attempt % count) % query->conf->server_count;
     unsigned round = query->attempt / count;
     query->attempt++;
     if (given_up(query, s))
@@ -231,6 +239,10 @@ void aiodns_turn_server_failed(struct aiodns_query *query, unsigned s, int64_t n
   struct aiodns_attempted *server = &query->server[s];
   unsigned count = query->conf->server_count;
 
+  if (query->manner == AIODNS_MANNER_PROBE) {
+    aiodns_turn_fail(query);
+    return;
+  }
   server->failures++;
   server->sends = server->icmp_sends = 0; /* it is anything but silent */
   channel_close(query, aiodns_channel_udp(s));

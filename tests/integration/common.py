@@ -35,6 +35,8 @@ ANSWERS = [
     (gai("v4.example.test", "inet6", "AI_V4MAPPED"), addrs("::ffff:198.51.100.4")),
     (gai("BoTh.eXaMpLe.TeSt"), addrs(*BOTH)),
     (gai("chain.example.test"), addrs(*BOTH)),
+    # Not compared with glibc: the target's last labels show the program's case or the zone's, as the server points.
+    (gai("CHAIN.Example.Test"), addrs(*BOTH)),
     (gai("abroad.example.test"), addrs("203.0.113.250", "2001:db8:2::1")),
     (gai("anything.any.example.test"), addrs("198.51.100.10")),
     (gai("under_score.example.test"), addrs("198.51.100.11", "2001:db8:1::11")),
@@ -80,7 +82,7 @@ ANSWERS = [
 ]
 
 NAMES = ["v4.example.test", "v6.example.test", "both.example.test", "both.example.test.", "BoTh.eXaMpLe.TeSt",
-         "mixed.example.test", "chain.example.test", "CHAIN.Example.Test", "to-mixed.example.test",
+         "mixed.example.test", "chain.example.test", "to-mixed.example.test",
          "anything.any.example.test", "under_score.example.test", "_tcp._srv.example.test", "to-under.example.test",
          "to-words.example.test", r"v\052.example.test", r"b\111th.example.test", "xn--bcher-kva.example.test",
          "b\xfccher.example.test", "many.example.test", zones.LONG, zones.LONG + ".", "to-long.example.test",

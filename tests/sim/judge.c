@@ -138,9 +138,7 @@ static unsigned ends_of_confirmation(const struct sim_world *world, const struct
   switch (c->fact[0].settled) {
   case SIM_SAYS_ANSWER:
   case SIM_SAYS_NO_DATA:
-    if (both_wanted(world)) /* and now it would have been asked for both in lower case */
-      return over ? bit(SILENT) | bit(UNUSABLE) : 0;
-    return combine(world, ends_of(world, c, 0), bit(NO_DATA));
+    return over ? bit(SILENT) | bit(UNUSABLE) : 0; /* it would have been asked once more, to be believed */
   case SIM_SAYS_NO_NAME:
     return bit(NO_NAME);
   default:
@@ -367,7 +365,8 @@ void sim_judge_round(struct sim_world *world, const struct sim_candidate *c)
   }
   if (c->round == SIM_FIRST_ROUND && (found || !no_name))
     sim_complain(world, "%s is asked again, though nobody said that it did not exist", c->text);
-  if (c->round == SIM_CONFIRMING && fact[0].settled != SIM_SAYS_ANSWER && fact[0].settled != SIM_SAYS_NO_DATA)
+  if (c->round == SIM_CONFIRMING && fact[0].settled != SIM_SAYS_ANSWER &&
+      fact[0].settled != SIM_SAYS_NO_DATA && !fact[0].perhaps)
     sim_complain(world, "%s is asked a third time, though nobody knows it", c->text);
   judge_patience(world, c, world->now_us);
 }

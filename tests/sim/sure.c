@@ -158,6 +158,8 @@ bool sim_is_sure(const struct sim_world *world, const struct sim_candidate *c, u
   unsigned count = world->conf.server_count;
   unsigned messages = 0;
   bool bare_errors = world->attack.forgeries && world->attack.bare_errors;
+  /* The probe goes to one server, whichever said NXDOMAIN: then all have to be sure, else one will do. */
+  bool confirming = c->round == SIM_CONFIRMING;
 
   if (c->kind == SIM_LOOP || c->kind == SIM_BROKEN || c->hops > SIM_CNAMES_MAX || bare_errors ||
       world->send_failures || world->entropy_failed || world->abandoned || world->on_query)
@@ -170,9 +172,11 @@ bool sim_is_sure(const struct sim_world *world, const struct sim_candidate *c, u
     int64_t held_us = 0;
     for (unsigned o = 0; o < count; o++)
       held_us += o == s ? 0 : held_up_us(world, &way[o]);
-    if (would_answer(world, &way[s], count == 1) &&
-        c->fact[query].start_us + takes_us(world, &way[s], messages, held_us) <= latest_us(world, c, query))
-      return true;
+    bool sure =
+        would_answer(world, &way[s], count == 1) &&
+        c->fact[query].start_us + takes_us(world, &way[s], messages, held_us) <= latest_us(world, c, query);
+    if (sure != confirming)
+      return sure;
   }
-  return false;
+  return confirming;
 }

@@ -43,6 +43,7 @@ enum sim_round {
 /* What the driver saw of one question (A or AAAA or PTR) of one candidate, in the round that is on or was the
  * last. */
 struct sim_fact {
+  bool perhaps;     /* a reply to the probe that was cut off, and malformed behind that */
   int64_t start_us; /* of the first OPEN; -1: none */
   int64_t settled_us;
   unsigned settled; /* enum sim_word: a complete reply reached a channel that listened; 0: none did */

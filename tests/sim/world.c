@@ -349,6 +349,11 @@ static void do_tasks(struct sim_world *world)
 
 /* ---- What arrives ---- */
 
+static unsigned rcode_of(const struct sim_world *world, const struct sim_event *event)
+{
+  return world->octets[event->data + 3] & 15;
+}
+
 static void note_message(struct sim_world *world, const struct sim_event *event)
 {
   const struct sim_socket *socket = &world->socket[event->channel];
@@ -357,11 +362,21 @@ static void note_message(struct sim_world *world, const struct sim_event *event)
   bool plain = !socket->query.edns;
   enum sim_word word = about->word;
 
-  if (about->malformed || (!socket->tcp && !about->exact && !plain))
+  bool cut = !socket->tcp && (about->truncated || event->len > world->room);
+  bool probed = cut && world->candidate[world->round_candidate].round == SIM_CONFIRMING;
+
+  if ((about->malformed && !probed) || (!socket->tcp && !about->exact && !plain))
     return;
   fact->matched = true;
-  if (!socket->tcp && (about->truncated || event->len > world->room))
-    return;
+  if (cut) {
+    bool error = word == SIM_SAYS_ERROR || word == SIM_SAYS_SERVFAIL;
+    if (!probed || error || rcode_of(world, event) != AIODNS_RCODE_NOERROR)
+      return;
+    fact->perhaps = true; /* enough to know that the name exists, if the question is still right */
+    if (about->malformed)
+      return;
+    word = SIM_SAYS_NO_DATA;
+  }
   if (word == SIM_SAYS_DOUBT && plain)
     word = SIM_SAYS_NO_NAME;
   if (word == SIM_SAYS_SERVFAIL)
@@ -432,7 +447,7 @@ static void deliver(struct sim_world *world, const struct sim_event *event)
   switch (event->kind) {
   case SIM_DATAGRAM:
   case SIM_OCTETS_COME:
-    if (listens && own && event->about.word != SIM_SAYS_NOTHING)
+    if (listens && own && (event->about.word != SIM_SAYS_NOTHING || event->about.malformed))
       note_message(world, event);
     receive(world, channel, world->octets + event->data, event->len);
     break;

@@ -1,0 +1,256 @@
+#include "module.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ADDRESSES_MAX = 512, BUFFER_LEN = 65536 };
+
+int fail_fd = STDERR_FILENO;
+
+void fail(const char *file, int line, const char *condition, const char *format, ...)
+{
+  va_list arguments;
+  const char *base = strrchr(file, '/');
+
+  dprintf(fail_fd, "%s:%d: %s: ", base ? base + 1 : file, line, condition);
+  va_start(arguments, format);
+  vdprintf(fail_fd, format, arguments);
+  va_end(arguments);
+  dprintf(fail_fd, "\n");
+  _exit(1);
+}
+
+static void *entry(const struct module *module, const char *name)
+{
+  void *found = dlsym(module->handle, name);
+  CHECK(found, "%s", name);
+  return found;
+}
+
+void module_load(struct module *ret, const char *path, int flags)
+{
+  ret->handle = dlopen(path, RTLD_NOW | flags);
+  CHECK(ret->handle, "%s", dlerror());
+  *(void **)&ret->byname4 = entry(ret, "_nss_aiodns_gethostbyname4_r");
+  *(void **)&ret->byname3 = entry(ret, "_nss_aiodns_gethostbyname3_r");
+  *(void **)&ret->byname2 = entry(ret, "_nss_aiodns_gethostbyname2_r");
+  *(void **)&ret->byname = entry(ret, "_nss_aiodns_gethostbyname_r");
+  *(void **)&ret->byaddr2 = entry(ret, "_nss_aiodns_gethostbyaddr2_r");
+  *(void **)&ret->byaddr = entry(ret, "_nss_aiodns_gethostbyaddr_r");
+}
+
+/* ---- Results as text ---- */
+
+static const char *eai_name(int code)
+{
+  switch (code) {
+  case EAI_AGAIN:
+    return "EAI_AGAIN";
+  case EAI_FAIL:
+    return "EAI_FAIL";
+  case EAI_NONAME:
+    return "EAI_NONAME";
+  case EAI_NODATA:
+    return "EAI_NODATA";
+  case EAI_MEMORY:
+    return "EAI_MEMORY";
+  case EAI_SYSTEM:
+    return "EAI_SYSTEM";
+  default:
+    return "EAI_other";
+  }
+}
+
+static const char *h_name(int code)
+{
+  static const char *const name[] = {"-1", "0", "HOST_NOT_FOUND", "TRY_AGAIN", "NO_RECOVERY", "NO_DATA"};
+  return code < -1 || code > 4 ? "h_other" : code < 0 ? "NETDB_INTERNAL" : name[code + 1];
+}
+
+static const char *error_name(int code)
+{
+  return code == 0 ? "0" : strerrorname_np(code) ? strerrorname_np(code) : "errno_other";
+}
+
+static int by_text(const void *a, const void *b)
+{
+  return strcmp(a, b);
+}
+
+static void put_sorted(char text[][INET6_ADDRSTRLEN], size_t count, char ret[TEXT_MAX])
+{
+  qsort(text, count, sizeof text[0], by_text);
+  char *at = ret;
+  *at = '\0';
+  for (size_t i = 0; i < count; i++)
+    at += snprintf(at, (size_t)(ret + TEXT_MAX - at), "%s%s", i ? " " : "", text[i]);
+}
+
+static void put_eai(int code, char ret[TEXT_MAX])
+{
+  snprintf(ret, TEXT_MAX, "%s%s%s", eai_name(code), code == EAI_SYSTEM ? " " : "",
+           code == EAI_SYSTEM ? error_name(errno) : "");
+}
+
+static void ask_gai(const char *name, int family, char ret[TEXT_MAX])
+{
+  struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM}, *list;
+  static _Thread_local char text[ADDRESSES_MAX][INET6_ADDRSTRLEN];
+  size_t count = 0;
+  int code = getaddrinfo(name, NULL, &hints, &list);
+
+  if (code != 0) {
+    put_eai(code, ret);
+    return;
+  }
+  for (struct addrinfo *at = list; at && count < ADDRESSES_MAX; at = at->ai_next, count++) {
+    const struct sockaddr_in *in = (const void *)at->ai_addr;
+    const struct sockaddr_in6 *in6 = (const void *)at->ai_addr;
+    inet_ntop(at->ai_family, at->ai_family == AF_INET ? (const void *)&in->sin_addr : &in6->sin6_addr,
+              text[count], sizeof text[count]);
+  }
+  freeaddrinfo(list);
+  put_sorted(text, count, ret);
+}
+
+static void ask_byname(const char *name, int family, char ret[TEXT_MAX])
+{
+  static _Thread_local char buffer[BUFFER_LEN], text[ADDRESSES_MAX][INET6_ADDRSTRLEN];
+  struct hostent host, *found;
+  size_t count = 0;
+  int h_error = 0, code = gethostbyname2_r(name, family, &host, buffer, sizeof buffer, &found, &h_error);
+
+  if (!found) {
+    snprintf(ret, TEXT_MAX, "%s%s%s", h_name(h_error), h_error == NETDB_INTERNAL ? " " : "",
+             h_error == NETDB_INTERNAL ? error_name(code) : "");
+    return;
+  }
+  for (; host.h_addr_list[count] && count < ADDRESSES_MAX; count++)
+    inet_ntop(host.h_addrtype, host.h_addr_list[count], text[count], sizeof text[count]);
+  put_sorted(text, count, ret);
+}
+
+static int parse_address(const char *text, uint8_t ret[16])
+{
+  if (inet_pton(AF_INET, text, ret) == 1)
+    return AF_INET;
+  CHECK(inet_pton(AF_INET6, text, ret) == 1, "%s", text);
+  return AF_INET6;
+}
+
+static void ask_byaddr(const char *address, char ret[TEXT_MAX])
+{
+  static _Thread_local char buffer[BUFFER_LEN];
+  uint8_t octets[16];
+  struct hostent host, *found;
+  int family = parse_address(address, octets), h_error = 0;
+  int code = gethostbyaddr_r(octets, family == AF_INET ? 4 : 16, family, &host, buffer, sizeof buffer, &found,
+                             &h_error);
+
+  if (found)
+    snprintf(ret, TEXT_MAX, "%s", host.h_name);
+  else
+    snprintf(ret, TEXT_MAX, "%s%s%s", h_name(h_error), h_error == NETDB_INTERNAL ? " " : "",
+             h_error == NETDB_INTERNAL ? error_name(code) : "");
+}
+
+static void ask_nameinfo(const char *address, char ret[TEXT_MAX])
+{
+  struct sockaddr_in in = {.sin_family = AF_INET};
+  struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+  uint8_t octets[16];
+  bool is4 = parse_address(address, octets) == AF_INET;
+
+  memcpy(&in.sin_addr, octets, 4);
+  memcpy(&in6.sin6_addr, octets, 16);
+  int code = getnameinfo(is4 ? (void *)&in : &in6, is4 ? sizeof in : sizeof in6, ret, NI_MAXHOST, NULL, 0,
+                         NI_NAMEREQD);
+  if (code != 0)
+    put_eai(code, ret);
+}
+
+void ask(const char *how, const char *name, char ret[TEXT_MAX])
+{
+  if (strcmp(how, "gai") == 0)
+    ask_gai(name, AF_UNSPEC, ret);
+  else if (strcmp(how, "gai4") == 0)
+    ask_gai(name, AF_INET, ret);
+  else if (strcmp(how, "gai6") == 0)
+    ask_gai(name, AF_INET6, ret);
+  else if (strcmp(how, "byname") == 0)
+    ask_byname(name, AF_INET, ret);
+  else if (strcmp(how, "byname6") == 0)
+    ask_byname(name, AF_INET6, ret);
+  else if (strcmp(how, "byaddr") == 0)
+    ask_byaddr(name, ret);
+  else if (strcmp(how, "nameinfo") == 0)
+    ask_nameinfo(name, ret);
+  else
+    CHECK(false, "no such lookup: %s", how);
+}
+
+void check_ask(const char *file, int line, const char *how, const char *name, const char *wanted)
+{
+  static _Thread_local char got[TEXT_MAX];
+
+  ask(how, name, got);
+  if (strcmp(got, wanted) != 0)
+    fail(file, line, "the answer", "%s %s: wanted %s, got %s", how, name, wanted, got);
+}
+
+void triple(const struct module *module, const char *how, const char *name, char ret[TRIPLE_MAX])
+{
+  static const char *const status_name[] = {"TRYAGAIN", "UNAVAIL", "NOTFOUND", "SUCCESS"};
+  static _Thread_local char buffer[BUFFER_LEN];
+  struct gaih_addrtuple *list = NULL;
+  struct hostent host;
+  uint8_t octets[16];
+  char *canonical;
+  int32_t ttl;
+  int status, error = 0, h_error = 0;
+
+  switch (*how) {
+  case '4':
+    status = module->byname4(name, &list, buffer, sizeof buffer, &error, &h_error, &ttl);
+    break;
+  case '3':
+  case '6':
+    status = module->byname3(name, *how == '3' ? AF_INET : AF_INET6, &host, buffer, sizeof buffer, &error,
+                             &h_error, &ttl, &canonical);
+    break;
+  case '2':
+    status = module->byname2(name, AF_INET6, &host, buffer, sizeof buffer, &error, &h_error);
+    break;
+  case '1':
+    status = module->byname(name, &host, buffer, sizeof buffer, &error, &h_error);
+    break;
+  default:
+    if (parse_address(name, octets) == AF_INET)
+      status = module->byaddr(octets, 4, AF_INET, &host, buffer, sizeof buffer, &error, &h_error);
+    else
+      status = module->byaddr2(octets, 16, AF_INET6, &host, buffer, sizeof buffer, &error, &h_error, &ttl);
+  }
+  CHECK(status >= -2 && status <= 1, "%s %s: status %d", how, name, status);
+  /* errno stays as it was on success: the caller's 0. */
+  snprintf(ret, TRIPLE_MAX, "%s %s %s", status_name[status + 2], status == 1 ? "0" : error_name(error),
+           h_name(h_error));
+}
+
+unsigned descriptors(void)
+{
+  DIR *folder = opendir("/proc/self/fd");
+  unsigned count = 0;
+
+  CHECK(folder, "no /proc");
+  while (readdir(folder))
+    count++;
+  closedir(folder);
+  return count - 3; /* ".", "..", and the folder's own */
+}

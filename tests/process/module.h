@@ -1,0 +1,66 @@
+/*
+ * For programs that treat the module badly: its entry points by hand, lookups through glibc as text, and a
+ * way to fail.  Names and addresses follow one scheme everywhere: a name with n addresses has 198.18.0.1 to
+ * .n and 2001:db8::1 to ::n (n in hexadecimal).
+ */
+#ifndef AIODNS_TEST_MODULE_H
+#define AIODNS_TEST_MODULE_H
+
+#include <netdb.h>
+#include <nss.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MODULE "libnss_aiodns.so.2"
+
+/* Ends the process with status 1 and the message, unless `condition` holds. */
+#define CHECK(condition, ...)                                                                                \
+  do {                                                                                                       \
+    if (!(condition))                                                                                        \
+      fail(__FILE__, __LINE__, #condition, __VA_ARGS__);                                                     \
+  } while (0)
+
+/* The same for a lookup through glibc: `wanted` is what ask() writes. */
+#define CHECK_ASK(how, name, wanted) check_ask(__FILE__, __LINE__, how, name, wanted)
+
+enum { TEXT_MAX = 32768, TRIPLE_MAX = 128 };
+
+struct module {
+  void *handle;
+  enum nss_status (*byname4)(const char *, struct gaih_addrtuple **, char *, size_t, int *, int *, int32_t *);
+  enum nss_status (*byname3)(const char *, int, struct hostent *, char *, size_t, int *, int *, int32_t *,
+                             char **);
+  enum nss_status (*byname2)(const char *, int, struct hostent *, char *, size_t, int *, int *);
+  enum nss_status (*byname)(const char *, struct hostent *, char *, size_t, int *, int *);
+  enum nss_status (*byaddr2)(const void *, socklen_t, int, struct hostent *, char *, size_t, int *, int *,
+                             int32_t *);
+  enum nss_status (*byaddr)(const void *, socklen_t, int, struct hostent *, char *, size_t, int *, int *);
+};
+
+void fail(const char *file, int line, const char *condition, const char *format, ...)
+    __attribute__((noreturn, format(printf, 4, 5)));
+
+/* Where fail() writes; standard error at first. */
+extern int fail_fd;
+
+void module_load(struct module *ret, const char *path, int flags);
+
+/*
+ * One lookup through glibc.  `how` is gai, gai4, gai6, byname or byname6 with a name; byaddr or nameinfo with
+ * an address in text.  Writes the addresses in order of text, or the name, or an error as "EAI_AGAIN",
+ * "TRY_AGAIN" or "EAI_SYSTEM EMFILE".
+ */
+void ask(const char *how, const char *name, char ret[TEXT_MAX]);
+void check_ask(const char *file, int line, const char *how, const char *name, const char *wanted);
+
+/*
+ * One lookup by hand: `how` is 4, 3 or 6 (3_r for AF_INET or AF_INET6), 2, 1, or "addr" with an address in
+ * text. Writes status, errno and h_errno, as "SUCCESS 0 0".
+ */
+void triple(const struct module *module, const char *how, const char *name, char ret[TRIPLE_MAX]);
+
+/* The number of open descriptors. */
+unsigned descriptors(void);
+
+#endif
