@@ -23,7 +23,7 @@ static void init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
   lookup->entropy.left = 0;
   lookup->first_server = 0;
   lookup->round_trip_us = 0;
-  lookup->plain = lookup->confirming = lookup->hide_data = lookup->ended = false;
+  lookup->plain = lookup->probing = lookup->hide_data = lookup->ended = false;
   lookup->outcome = AIODNS_PENDING;
   lookup->error = 0;
 }
@@ -79,9 +79,9 @@ static void end(struct aiodns_lookup *lookup, enum aiodns_outcome outcome)
 
 static void start_query(struct aiodns_lookup *lookup, unsigned i, int64_t now_us)
 {
-  enum aiodns_manner manner = lookup->confirming ? AIODNS_MANNER_PROBE
-                              : lookup->plain    ? AIODNS_MANNER_PLAIN
-                                                 : AIODNS_MANNER_MIXED;
+  enum aiodns_manner manner = lookup->probing ? AIODNS_MANNER_PROBE
+                              : lookup->plain ? AIODNS_MANNER_PLAIN
+                                              : AIODNS_MANNER_MIXED;
 
   aiodns_query_start(&lookup->query[i], &lookup->candidate, lookup->type[i], lookup->candidate_server, manner,
                      now_us);
@@ -136,15 +136,15 @@ static void next_candidate(struct aiodns_lookup *lookup, int64_t now_us)
 }
 
 /* The server that said NXDOMAIN gets the same question in lower case, for one family. */
-static void confirm(struct aiodns_lookup *lookup, int64_t now_us)
+static void probe(struct aiodns_lookup *lookup, int64_t now_us)
 {
   unsigned i = lookup->answer[0].outcome == AIODNS_NO_NAME ? 0 : 1;
   int64_t window_us;
 
   /* What it has just taken is at least a round trip; one datagram may be lost. */
   lookup->round_trip_us = lookup->query[i].took_us;
-  window_us = 4 * lookup->round_trip_us > AIODNS_CONFIRM_US ? 4 * lookup->round_trip_us : AIODNS_CONFIRM_US;
-  lookup->confirming = true;
+  window_us = 4 * lookup->round_trip_us > AIODNS_PROBE_US ? 4 * lookup->round_trip_us : AIODNS_PROBE_US;
+  lookup->probing = true;
   ask_candidate(lookup, 1, (uint8_t)lookup->query[i].answered_by, now_us + window_us, now_us);
 }
 
@@ -230,12 +230,12 @@ static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
 {
   struct aiodns_verdict verdict = candidate_verdict(lookup);
 
-  if (verdict.outcome == AIODNS_NO_NAME && !lookup->confirming && is_doubtful(lookup)) {
-    confirm(lookup, now_us);
+  if (verdict.outcome == AIODNS_NO_NAME && !lookup->probing && is_doubtful(lookup)) {
+    probe(lookup, now_us);
     return;
   }
-  if (lookup->confirming) {
-    lookup->confirming = false;
+  if (lookup->probing) {
+    lookup->probing = false;
     if (verdict.outcome == AIODNS_ANSWER || verdict.outcome == AIODNS_NO_DATA) {
       /* The name exists: a server here errs on letter case. The probe itself is not believed. */
       lookup->plain = true;

@@ -12,6 +12,11 @@
  * Invariants: it ends no later than `timeout` times `attempts` after its start; once one family has an answer
  * the other may take until 0.9 s after the candidate's start, or 0.3 s more; a family that failed never
  * spoils one that answered.
+ *
+ * NXDOMAIN in reply to mixed letter case is believed only when the same question in lower case gets it, too:
+ * container engines' embedded servers compare letter case, and pass on to others what they do not know.  A
+ * probe finds that out; where it does not get NXDOMAIN, the candidate's questions are put once more, in plain
+ * (enum aiodns_manner).
  */
 #ifndef AIODNS_LOOKUP_H
 #define AIODNS_LOOKUP_H
@@ -23,8 +28,8 @@ enum {
   AIODNS_LOOKUP_QUERIES = 2,
   AIODNS_LOOKUP_CHANNELS = AIODNS_LOOKUP_QUERIES * AIODNS_QUERY_CHANNELS,
   AIODNS_PATIENCE_US = 900000, /* from a candidate's start, with one family answered */
-  /* The least that the confirmation of an NXDOMAIN may take; without one it is believed as it is. */
-  AIODNS_CONFIRM_US = 900000,
+  /* The least that the probe of an NXDOMAIN may take; without an answer it is believed as it is. */
+  AIODNS_PROBE_US = 900000,
   AIODNS_GRACE_US = 300000, /* the least that the other family gets from then on */
 };
 
@@ -44,9 +49,9 @@ struct aiodns_lookup {
   uint8_t query_count;                    /* of those, how many this candidate is asked for */
   uint8_t first_server, candidate_server; /* asked first: in general; for the questions that are out */
   uint8_t wanted_count;
-  bool plain;      /* a server here errs on letter case: everything is asked in lower case */
-  bool confirming; /* NXDOMAIN was received, and a probe is out to learn whether it stands */
-  bool hide_data;  /* no-aaaa: A is asked in place of AAAA, to tell NXDOMAIN from no data */
+  bool plain;     /* a server here errs on letter case: everything is asked in lower case */
+  bool probing;   /* NXDOMAIN was received, and a probe is out to learn whether it stands */
+  bool hide_data; /* no-aaaa: A is asked in place of AAAA, to tell NXDOMAIN from no data */
   bool ended;
   enum aiodns_outcome outcome; /* with ANSWER, at least one element of `answer` has that outcome */
   int error;                   /* errno, for AIODNS_LOCAL */

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ADDRESSES_MAX = 512, BUFFER_LEN = 65536 };
+enum { ADDRESSES_MAX = 512 };
 
 int fail_fd = STDERR_FILENO;
 
@@ -99,10 +99,22 @@ static void put_eai(int code, char ret[TEXT_MAX])
            code == EAI_SYSTEM ? error_name(errno) : "");
 }
 
+/* On the heap: threads with little stack ask, too, and thread-local variables take their room from it. */
+struct scratch {
+  char buffer[BUFFER_LEN];
+  char text[ADDRESSES_MAX][INET6_ADDRSTRLEN];
+};
+
+static struct scratch *new_scratch(void)
+{
+  struct scratch *ret = malloc(sizeof *ret);
+  CHECK(ret, "no memory");
+  return ret;
+}
+
 static void ask_gai(const char *name, int family, char ret[TEXT_MAX])
 {
   struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM}, *list;
-  static _Thread_local char text[ADDRESSES_MAX][INET6_ADDRSTRLEN];
   size_t count = 0;
   int code = getaddrinfo(name, NULL, &hints, &list);
 
@@ -110,31 +122,40 @@ static void ask_gai(const char *name, int family, char ret[TEXT_MAX])
     put_eai(code, ret);
     return;
   }
+  struct scratch *scratch = new_scratch();
   for (struct addrinfo *at = list; at && count < ADDRESSES_MAX; at = at->ai_next, count++) {
     const struct sockaddr_in *in = (const void *)at->ai_addr;
     const struct sockaddr_in6 *in6 = (const void *)at->ai_addr;
     inet_ntop(at->ai_family, at->ai_family == AF_INET ? (const void *)&in->sin_addr : &in6->sin6_addr,
-              text[count], sizeof text[count]);
+              scratch->text[count], sizeof scratch->text[count]);
   }
   freeaddrinfo(list);
-  put_sorted(text, count, ret);
+  put_sorted(scratch->text, count, ret);
+  free(scratch);
+}
+
+static void put_h_error(int h_error, int code, char ret[TEXT_MAX])
+{
+  bool internal = h_error == NETDB_INTERNAL;
+  snprintf(ret, TEXT_MAX, "%s%s%s", h_name(h_error), internal ? " " : "", internal ? error_name(code) : "");
 }
 
 static void ask_byname(const char *name, int family, char ret[TEXT_MAX])
 {
-  static _Thread_local char buffer[BUFFER_LEN], text[ADDRESSES_MAX][INET6_ADDRSTRLEN];
+  struct scratch *scratch = new_scratch();
   struct hostent host, *found;
   size_t count = 0;
-  int h_error = 0, code = gethostbyname2_r(name, family, &host, buffer, sizeof buffer, &found, &h_error);
+  int h_error = 0;
+  int code = gethostbyname2_r(name, family, &host, scratch->buffer, sizeof scratch->buffer, &found, &h_error);
 
-  if (!found) {
-    snprintf(ret, TEXT_MAX, "%s%s%s", h_name(h_error), h_error == NETDB_INTERNAL ? " " : "",
-             h_error == NETDB_INTERNAL ? error_name(code) : "");
-    return;
+  if (found) {
+    for (; host.h_addr_list[count] && count < ADDRESSES_MAX; count++)
+      inet_ntop(host.h_addrtype, host.h_addr_list[count], scratch->text[count], sizeof scratch->text[count]);
+    put_sorted(scratch->text, count, ret);
+  } else {
+    put_h_error(h_error, code, ret);
   }
-  for (; host.h_addr_list[count] && count < ADDRESSES_MAX; count++)
-    inet_ntop(host.h_addrtype, host.h_addr_list[count], text[count], sizeof text[count]);
-  put_sorted(text, count, ret);
+  free(scratch);
 }
 
 static int parse_address(const char *text, uint8_t ret[16])
@@ -147,18 +168,18 @@ static int parse_address(const char *text, uint8_t ret[16])
 
 static void ask_byaddr(const char *address, char ret[TEXT_MAX])
 {
-  static _Thread_local char buffer[BUFFER_LEN];
+  struct scratch *scratch = new_scratch();
   uint8_t octets[16];
   struct hostent host, *found;
   int family = parse_address(address, octets), h_error = 0;
-  int code = gethostbyaddr_r(octets, family == AF_INET ? 4 : 16, family, &host, buffer, sizeof buffer, &found,
-                             &h_error);
+  int code = gethostbyaddr_r(octets, family == AF_INET ? 4 : 16, family, &host, scratch->buffer,
+                             sizeof scratch->buffer, &found, &h_error);
 
   if (found)
     snprintf(ret, TEXT_MAX, "%s", host.h_name);
   else
-    snprintf(ret, TEXT_MAX, "%s%s%s", h_name(h_error), h_error == NETDB_INTERNAL ? " " : "",
-             h_error == NETDB_INTERNAL ? error_name(code) : "");
+    put_h_error(h_error, code, ret);
+  free(scratch);
 }
 
 static void ask_nameinfo(const char *address, char ret[TEXT_MAX])
@@ -198,49 +219,51 @@ void ask(const char *how, const char *name, char ret[TEXT_MAX])
 
 void check_ask(const char *file, int line, const char *how, const char *name, const char *wanted)
 {
-  static _Thread_local char got[TEXT_MAX];
+  char *got = malloc(TEXT_MAX);
 
+  CHECK(got, "no memory");
   ask(how, name, got);
   if (strcmp(got, wanted) != 0)
     fail(file, line, "the answer", "%s %s: wanted %s, got %s", how, name, wanted, got);
+  free(got);
 }
 
-void triple(const struct module *module, const char *how, const char *name, char ret[TRIPLE_MAX])
+struct outcome call_by_hand(const struct module *module, const char *how, const char *name, char *buffer,
+                            size_t len)
 {
-  static const char *const status_name[] = {"TRYAGAIN", "UNAVAIL", "NOTFOUND", "SUCCESS"};
-  static _Thread_local char buffer[BUFFER_LEN];
   struct gaih_addrtuple *list = NULL;
+  struct outcome ret = {0};
   struct hostent host;
   uint8_t octets[16];
   char *canonical;
   int32_t ttl;
-  int status, error = 0, h_error = 0;
 
-  switch (*how) {
-  case '4':
-    status = module->byname4(name, &list, buffer, sizeof buffer, &error, &h_error, &ttl);
-    break;
-  case '3':
-  case '6':
-    status = module->byname3(name, *how == '3' ? AF_INET : AF_INET6, &host, buffer, sizeof buffer, &error,
-                             &h_error, &ttl, &canonical);
-    break;
-  case '2':
-    status = module->byname2(name, AF_INET6, &host, buffer, sizeof buffer, &error, &h_error);
-    break;
-  case '1':
-    status = module->byname(name, &host, buffer, sizeof buffer, &error, &h_error);
-    break;
-  default:
-    if (parse_address(name, octets) == AF_INET)
-      status = module->byaddr(octets, 4, AF_INET, &host, buffer, sizeof buffer, &error, &h_error);
-    else
-      status = module->byaddr2(octets, 16, AF_INET6, &host, buffer, sizeof buffer, &error, &h_error, &ttl);
-  }
-  CHECK(status >= -2 && status <= 1, "%s %s: status %d", how, name, status);
-  /* errno stays as it was on success: the caller's 0. */
-  snprintf(ret, TRIPLE_MAX, "%s %s %s", status_name[status + 2], status == 1 ? "0" : error_name(error),
-           h_name(h_error));
+  if (strcmp(how, "gai") == 0)
+    ret.status = module->byname4(name, &list, buffer, len, &ret.error, &ret.h_error, &ttl);
+  else if (strcmp(how, "gai4") == 0)
+    ret.status =
+        module->byname3(name, AF_INET, &host, buffer, len, &ret.error, &ret.h_error, &ttl, &canonical);
+  else if (strcmp(how, "gai6") == 0)
+    ret.status =
+        module->byname3(name, AF_INET6, &host, buffer, len, &ret.error, &ret.h_error, &ttl, &canonical);
+  else if (strcmp(how, "byname6") == 0)
+    ret.status = module->byname2(name, AF_INET6, &host, buffer, len, &ret.error, &ret.h_error);
+  else if (strcmp(how, "byname") == 0)
+    ret.status = module->byname(name, &host, buffer, len, &ret.error, &ret.h_error);
+  else if (parse_address(name, octets) == AF_INET)
+    ret.status = module->byaddr(octets, 4, AF_INET, &host, buffer, len, &ret.error, &ret.h_error);
+  else
+    ret.status = module->byaddr2(octets, 16, AF_INET6, &host, buffer, len, &ret.error, &ret.h_error, &ttl);
+  return ret;
+}
+
+void put_outcome(struct outcome outcome, char ret[OUTCOME_MAX])
+{
+  static const char *const status_name[] = {"TRYAGAIN", "UNAVAIL", "NOTFOUND", "SUCCESS"};
+
+  CHECK(outcome.status >= -2 && outcome.status <= 1, "status %d", outcome.status);
+  snprintf(ret, OUTCOME_MAX, "%s %s %s", status_name[outcome.status + 2], error_name(outcome.error),
+           h_name(outcome.h_error));
 }
 
 unsigned descriptors(void)

@@ -24,7 +24,7 @@
 /* The same for a lookup through glibc: `wanted` is what ask() writes. */
 #define CHECK_ASK(how, name, wanted) check_ask(__FILE__, __LINE__, how, name, wanted)
 
-enum { TEXT_MAX = 32768, TRIPLE_MAX = 128 };
+enum { TEXT_MAX = 32768, OUTCOME_MAX = 128, BUFFER_LEN = 65536 };
 
 struct module {
   void *handle;
@@ -54,11 +54,16 @@ void module_load(struct module *ret, const char *path, int flags);
 void ask(const char *how, const char *name, char ret[TEXT_MAX]);
 void check_ask(const char *file, int line, const char *how, const char *name, const char *wanted);
 
-/*
- * One lookup by hand: `how` is 4, 3 or 6 (3_r for AF_INET or AF_INET6), 2, 1, or "addr" with an address in
- * text. Writes status, errno and h_errno, as "SUCCESS 0 0".
- */
-void triple(const struct module *module, const char *how, const char *name, char ret[TRIPLE_MAX]);
+struct outcome {
+  int status, error, h_error; /* error begins as 0, and stays so on success */
+};
+
+/* The same lookups by hand, with what `how` comes to in glibc, or nearly: every entry point has one. */
+struct outcome call_by_hand(const struct module *module, const char *how, const char *name, char *buffer,
+                            size_t len);
+
+/* As "SUCCESS 0 0" or "TRYAGAIN EMFILE NETDB_INTERNAL". */
+void put_outcome(struct outcome outcome, char ret[OUTCOME_MAX]);
 
 /* The number of open descriptors. */
 unsigned descriptors(void);
