@@ -48,7 +48,10 @@ static void resolve_with_own_state(struct aiodns_result *result, const char *nam
 {
   struct __res_state state = {0};
 
-  res_ninit(&state); /* where it fails, the core finds no server */
+  if (res_ninit(&state) != 0) {
+    aiodns_result_fail(result, errno);
+    return; /* nor res_nclose(): it would close descriptor 0 */
+  }
   if (name)
     aiodns_resolve_name(result, &state, name, family);
   else

@@ -9,6 +9,9 @@
 #ifndef RES_TRUSTAD
 #define RES_TRUSTAD 0x04000000
 #endif
+#ifndef RES_STRICTERR
+#define RES_STRICTERR 0x10000000
+#endif
 #ifndef RES_NOAAAA
 #define RES_NOAAAA 0x08000000
 #endif
@@ -55,7 +58,7 @@ bool aiodns_conf_from_state(struct aiodns_conf *ret, const struct __res_state *s
   ret->search_single = options & RES_DEFNAMES;
   ret->search_dotted = options & RES_DNSRCH;
   ret->no_tld_query = options & RES_NOTLDQUERY;
-  ret->no_aliases = options & RES_NOALIASES;
+  ret->strict_error = options & RES_STRICTERR;
 
   ret->search = (const char *const *)state->dnsrch;
   ret->search_count = 0;

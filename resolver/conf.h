@@ -33,7 +33,8 @@ struct aiodns_conf {
   bool trust_ad, recursion_desired, ignore_truncation;
   bool search_single,
       search_dotted; /* RES_DEFNAMES: names without a dot; RES_DNSRCH: names with one, and the whole list */
-  bool no_tld_query, no_aliases;
+  bool no_tld_query;
+  bool strict_error;         /* a family that failed fails the lookup (glibc 2.41) */
   const char *const *search; /* _res.dnsrch: a prefix of the search list, at most 6 entries */
   uint8_t search_count;
 };

@@ -157,7 +157,9 @@ static void look_at(struct driver *driver, unsigned c, int64_t now)
     return;
   }
   driver->connecting[c] = false;
-  if (!send_payload(driver, c))
+  if (send_payload(driver, c))
+    aiodns_lookup_connected(driver->lookup, c);
+  else
     aiodns_lookup_refused(driver->lookup, c, now);
 }
 

@@ -4,8 +4,11 @@
 #include "name.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
+
+enum { NAMES_MAX = UINT16_MAX }; /* of one entry; further aliases are left out */
 
 /* The address of a line for a lookup of `family`: its own family, or 0 where the line is not for this lookup.
  */
@@ -26,6 +29,19 @@ static int parse_address(const char *text, int family, uint8_t ret[16])
   else
     return 0;
   return AF_INET;
+}
+
+/* A hosts file that is not there has no entries; one that cannot be opened for lack of something is another
+ * matter. */
+static bool open_hosts(struct aiodns_lines *lines, const char *path, struct aiodns_answer *answer)
+{
+  if (aiodns_lines_open(lines, path))
+    return true;
+  if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+    answer->outcome = AIODNS_LOCAL;
+    answer->error = errno;
+  }
+  return false;
 }
 
 /* The address at the start of the next line that has one for this lookup; 0 at the end of the file. */
@@ -62,7 +78,7 @@ static bool add_names(struct aiodns_lines *lines, struct aiodns_answer *answer)
 
   aiodns_lines_again(lines);
   aiodns_lines_word(lines, '#', word, sizeof word); /* the address */
-  while ((len = aiodns_lines_word(lines, '#', word, sizeof word)) > 0) {
+  while (answer->name_count < NAMES_MAX && (len = aiodns_lines_word(lines, '#', word, sizeof word)) > 0) {
     if (len >= sizeof word || (merging && aiodns_answer_has_name(answer, word)))
       continue;
     if (!aiodns_answer_add_name(answer, word, len, answer->name_count == 0))
@@ -80,7 +96,7 @@ unsigned aiodns_hosts_by_name(const char *path, const char *name, int family, st
   unsigned count = 0;
   int found;
 
-  if (name_len >= AIODNS_NAME_TEXT_MAX || !aiodns_lines_open(&lines, path))
+  if (name_len >= AIODNS_NAME_TEXT_MAX || !open_hosts(&lines, path, &answer[0]))
     return 0;
   while ((found = next_address(&lines, family, address)) != 0) {
     if (!line_has(&lines, name, name_len))
@@ -102,7 +118,7 @@ bool aiodns_hosts_by_address(const char *path, int family, const void *address, 
   uint8_t found[16];
   size_t len = family == AF_INET ? 4 : 16;
 
-  if (!aiodns_lines_open(&lines, path))
+  if (!open_hosts(&lines, path, answer))
     return false;
   while (next_address(&lines, family, found) != 0) {
     if (memcmp(found, address, len) != 0)

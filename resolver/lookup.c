@@ -148,18 +148,26 @@ static void probe(struct aiodns_lookup *lookup, int64_t now_us)
   ask_candidate(lookup, 1, (uint8_t)lookup->query[i].answered_by, now_us + window_us, now_us);
 }
 
+/*
+ * An answer before NXDOMAIN before a lack here before a failure before no data: the last is only a half-truth
+ * where the other family is not known.
+ */
+static unsigned rank_of(const struct aiodns_lookup *lookup, enum aiodns_outcome outcome)
+{
+  static const uint8_t rank[] = {
+      [AIODNS_PENDING] = 0, [AIODNS_NO_DATA] = 1, [AIODNS_UNUSABLE] = 2, [AIODNS_FAILED] = 3,
+      [AIODNS_LOCAL] = 4,   [AIODNS_NO_NAME] = 5, [AIODNS_ANSWER] = 6,
+  };
+  bool strict = lookup->conf->strict_error && outcome == AIODNS_FAILED;
+  return strict ? rank[AIODNS_ANSWER] + 1u : rank[outcome];
+}
+
 /* One word for both families: the best that can be said truthfully. */
 static struct aiodns_verdict candidate_verdict(struct aiodns_lookup *lookup)
 {
   struct aiodns_verdict verdict = {.outcome = AIODNS_PENDING};
 
   for (unsigned i = 0; i < lookup->query_count; i++) {
-    /* An answer before NXDOMAIN before a lack here before a failure before no data: the last is only a
-     * half-truth where the other family is not known. */
-    static const uint8_t rank[] = {
-        [AIODNS_PENDING] = 0, [AIODNS_NO_DATA] = 1, [AIODNS_UNUSABLE] = 2, [AIODNS_FAILED] = 3,
-        [AIODNS_LOCAL] = 4,   [AIODNS_NO_NAME] = 5, [AIODNS_ANSWER] = 6,
-    };
     enum aiodns_outcome outcome = lookup->answer[i].outcome;
     enum aiodns_failure failure = aiodns_query_failure(&lookup->query[i]);
     if (outcome == AIODNS_LOCAL)
@@ -167,7 +175,7 @@ static struct aiodns_verdict candidate_verdict(struct aiodns_lookup *lookup)
     if (outcome == AIODNS_FAILED && verdict.outcome == AIODNS_FAILED) {
       if (failure > verdict.failure)
         verdict.failure = failure;
-    } else if (rank[outcome] > rank[verdict.outcome]) {
+    } else if (rank_of(lookup, outcome) > rank_of(lookup, verdict.outcome)) {
       verdict = (struct aiodns_verdict){.outcome = outcome, .failure = failure};
     }
   }
@@ -179,6 +187,8 @@ static struct aiodns_verdict candidate_verdict(struct aiodns_lookup *lookup)
 /* A query that has ended shortens what the other one gets. */
 static void look_at_ended(struct aiodns_lookup *lookup, int64_t now_us)
 {
+  if (lookup->conf->strict_error)
+    return; /* half an answer will not do */
   for (unsigned i = 0; i < lookup->query_count; i++) {
     const struct aiodns_query *query = &lookup->query[i];
     struct aiodns_query *other = &lookup->query[1 - i];
@@ -186,6 +196,10 @@ static void look_at_ended(struct aiodns_lookup *lookup, int64_t now_us)
       continue;
     int64_t patience_us = lookup->candidate_start_us + AIODNS_PATIENCE_US;
     int64_t grace_us = now_us + AIODNS_GRACE_US;
+    if (!other->started) { /* single-request: its time begins only now */
+      int64_t took_us = now_us - lookup->candidate_start_us;
+      grace_us = now_us + (2 * took_us > AIODNS_PATIENCE_US ? 2 * took_us : AIODNS_PATIENCE_US);
+    }
     lookup->grace_us = patience_us > grace_us ? patience_us : grace_us;
     if (query->round_trip_us > 0)
       aiodns_query_hurry(other, query->round_trip_us, now_us);
@@ -248,6 +262,9 @@ static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
     end(lookup, AIODNS_ANSWER);
     return;
   }
+  /* Who has answered is asked first for the next name, too: a dead server costs its wait once a lookup. */
+  if (lookup->query[0].answered_by >= 0)
+    lookup->first_server = (uint8_t)lookup->query[0].answered_by;
   aiodns_search_report(&lookup->search, verdict);
   next_candidate(lookup, now_us);
 }
@@ -299,6 +316,11 @@ void aiodns_lookup_received(struct aiodns_lookup *lookup, unsigned channel, uint
 {
   aiodns_query_received(query_of(lookup, channel), channel % AIODNS_QUERY_CHANNELS, data, len, room, now_us);
   advance(lookup, now_us);
+}
+
+void aiodns_lookup_connected(struct aiodns_lookup *lookup, unsigned channel)
+{
+  aiodns_query_connected(query_of(lookup, channel), channel % AIODNS_QUERY_CHANNELS);
 }
 
 void aiodns_lookup_refused(struct aiodns_lookup *lookup, unsigned channel, int64_t now_us)

@@ -87,6 +87,7 @@ size_t aiodns_lookup_payload(const struct aiodns_lookup *lookup, unsigned channe
 bool aiodns_lookup_listens(const struct aiodns_lookup *lookup, unsigned channel);
 void aiodns_lookup_received(struct aiodns_lookup *lookup, unsigned channel, uint8_t *data, size_t len,
                             size_t room, int64_t now_us);
+void aiodns_lookup_connected(struct aiodns_lookup *lookup, unsigned channel);
 void aiodns_lookup_refused(struct aiodns_lookup *lookup, unsigned channel, int64_t now_us);
 void aiodns_lookup_not_opened(struct aiodns_lookup *lookup, unsigned channel, int error, int64_t now_us);
 

@@ -111,6 +111,7 @@ void aiodns_name_read(struct aiodns_cursor *c, struct aiodns_name *ret)
 {
   size_t pos = c->pos, end = 0; /* end: where the cursor goes on; 0 until the first pointer */
   size_t limit = pos;           /* pointers must go below this: each lowers it, so the loop ends */
+  unsigned pointers = 0;
   size_t len = 0;
 
   ret->len = 0;
@@ -124,7 +125,7 @@ void aiodns_name_read(struct aiodns_cursor *c, struct aiodns_name *ret)
       if (pos + 2 > c->len)
         break;
       size_t target = (size_t)(octet & 0x3f) << 8 | c->data[pos + 1];
-      if (target >= limit)
+      if (target >= limit || ++pointers > AIODNS_POINTERS_MAX)
         break;
       if (!end)
         end = pos + 2;

@@ -13,6 +13,8 @@
 enum {
   AIODNS_NAME_MAX = 255, /* octets of a name on the wire */
   AIODNS_LABEL_MAX = 63,
+  /* A name has at most 127 labels, and more pointers than labels serve nobody but who wants us busy. */
+  AIODNS_POINTERS_MAX = 127,
   AIODNS_NAME_TEXT_MAX = 1025, /* characters of a name as text, each octet as \DDD, with the NUL */
 };
 
@@ -34,7 +36,8 @@ void aiodns_name_from_address(struct aiodns_name *ret, int family, const void *a
 
 /*
  * Reads a name that may be compressed (RFC 1035 section 4.1.4).  Each pointer must go further back than all
- * before it, so reading ends.  On failure the cursor is bad and *ret holds no name.
+ * before it, and there may be AIODNS_POINTERS_MAX of them.  On failure the cursor is bad and *ret holds no
+ * name.
  */
 void aiodns_name_read(struct aiodns_cursor *c, struct aiodns_name *ret);
 

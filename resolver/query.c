@@ -1,3 +1,4 @@
+#include "special.h"
 #include "turn.h"
 
 #include <errno.h>
@@ -100,6 +101,10 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
     aiodns_turn_finish(query, nxdomain ? AIODNS_NO_NAME : AIODNS_NO_DATA);
     break;
   case AIODNS_READ_CHAIN:
+    if (aiodns_special_of(&query->chain.name) != AIODNS_SPECIAL_NONE) {
+      aiodns_turn_finish(query, AIODNS_NO_NAME); /* no server is asked about those, by whatever way */
+      break;
+    }
     follow_chain(query, aiodns_channel_server(c), now_us);
     break;
   case AIODNS_READ_LOOP:
@@ -116,12 +121,14 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
   }
 }
 
+/* Each socket is good for so many guesses. */
 static void near_miss(struct aiodns_query *query, unsigned c, int64_t now_us)
 {
   struct aiodns_attempted *server = &query->server[aiodns_channel_server(c)];
-  if (!aiodns_channel_is_tcp(c) && server->near_misses < UINT8_MAX &&
-      ++server->near_misses == AIODNS_NEAR_MISSES_MAX)
-    aiodns_turn_go_tcp(query, aiodns_channel_server(c), AIODNS_CAUSE_NEAR_MISS, now_us);
+  if (aiodns_channel_is_tcp(c) || ++server->near_misses < AIODNS_NEAR_MISSES_MAX)
+    return;
+  server->near_misses = 0;
+  aiodns_turn_leave_socket(query, aiodns_channel_server(c), now_us);
 }
 
 /* `cut`: only the front of the datagram is at msg. */
@@ -164,7 +171,7 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
                       header.rcode == AIODNS_RCODE_BADVERS;
   if (perhaps_edns && !channel->plain) {
     query->round_trip_us = channel->sent_us ? now_us - channel->sent_us : 0;
-    aiodns_turn_go_plain(query, s, now_us);
+    aiodns_turn_go_plain(query, s, match == AIODNS_MATCH_BARE, now_us);
     return;
   }
   query->got_servfail |= header.rcode == AIODNS_RCODE_SERVFAIL;
@@ -207,6 +214,11 @@ void aiodns_query_received(struct aiodns_query *query, unsigned channel, uint8_t
     handle(query, channel, data, len < room ? len : room, len > room, now_us);
 }
 
+void aiodns_query_connected(struct aiodns_query *query, unsigned channel)
+{
+  query->channel[channel].connected = true;
+}
+
 void aiodns_query_refused(struct aiodns_query *query, unsigned channel, int64_t now_us)
 {
   unsigned s = aiodns_channel_server(channel);
@@ -221,7 +233,8 @@ void aiodns_query_refused(struct aiodns_query *query, unsigned channel, int64_t 
   } else if (server->stage == AIODNS_STAGE_UDP || server->stage == AIODNS_STAGE_PLAIN_UDP) {
     server->icmp_refused = true;
     server->icmp_sends = server->sends;
-    server->failures++;
+    if (server->failures < query->conf->attempts)
+      server->failures++;
     aiodns_turn_next_at_once(query, now_us);
   }
 }

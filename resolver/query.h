@@ -10,7 +10,8 @@
  *  - Only a reply that matched (message.h), on a channel that the machine wants open, can end a query well.
  *  - A bad datagram is dropped and waiting goes on; an ICMP error starts the next server and closes nothing,
  * except from loopback, where nobody else can have sent it.
- *  - At most AIODNS_SENDS_MAX datagrams leave, and a server is not asked again after `attempts` failures.
+ *  - At most AIODNS_SENDS_MAX datagrams leave for each name of a chain, and a server is not asked again after
+ * `attempts` failures.
  *  - A query that is not DONE has a time (aiodns_query_due) at which it does something by itself.
  */
 #ifndef AIODNS_QUERY_H
@@ -28,8 +29,8 @@ enum {
   AIODNS_FIRST_WAIT_US =
       200000, /* before the next server is asked, where nothing is known of the round trip */
   AIODNS_LEAST_WAIT_US = 50000,
-  AIODNS_PLAIN_WAIT_US = 10000, /* the least that a server which has just answered gets for its TCP */
-  AIODNS_SILENT_SENDS = 2,      /* datagrams without any answer before TCP is tried beside UDP */
+  AIODNS_PLAIN_WAIT_US = 200000, /* the least that TCP gets before UDP is tried in plain */
+  AIODNS_SILENT_SENDS = 2,       /* datagrams without any answer before TCP is tried beside UDP */
   AIODNS_DEAF_SENDS = 5,    /* datagrams without any answer, by TCP neither, before it is lower case by UDP */
   AIODNS_DEAF_US = 2000000, /* and at least so long: the new socket drops replies that are under way */
   AIODNS_PAYLOAD_MAX = 2 + AIODNS_QUERY_MAX,
@@ -47,7 +48,8 @@ enum aiodns_channel_state {
 
 struct aiodns_channel {
   enum aiodns_channel_state state;
-  bool plain; /* the query is in lower case, without EDNS */
+  bool plain;     /* the query is in lower case, without EDNS */
+  bool connected; /* TCP: somebody is there */
   uint16_t id;
   uint8_t flip[AIODNS_FLIP_LEN];
   int64_t sent_us; /* when first sent; 0 once sent again: no round trip can be told then */
@@ -165,6 +167,9 @@ bool aiodns_query_listens(const struct aiodns_query *query, unsigned channel);
  */
 int64_t aiodns_query_due(const struct aiodns_query *query);
 void aiodns_query_elapsed(struct aiodns_query *query, int64_t now_us);
+
+/* A TCP connection stands: its server is slow at the worst, and not asked by UDP for that. */
+void aiodns_query_connected(struct aiodns_query *query, unsigned channel);
 
 /*
  * A datagram, or some octets of a stream.  `len` may be larger than `room`, the octets that are really at

@@ -21,6 +21,13 @@ static void result_init(struct aiodns_result *result, uint8_t first_len, uint8_t
   aiodns_answer_init(&result->answer[1], second_len);
 }
 
+void aiodns_result_fail(struct aiodns_result *ret, int error)
+{
+  result_init(ret, 0, 0);
+  ret->outcome = AIODNS_LOCAL;
+  ret->error = error;
+}
+
 void aiodns_result_done(struct aiodns_result *result)
 {
   aiodns_answer_done(&result->answer[0]);
@@ -96,6 +103,26 @@ static void ask_servers(struct aiodns_result *result, const struct __res_state *
     result->outcome = AIODNS_NOT_MINE;
 }
 
+/* Whether the name is one that no server is asked about; then the result is complete. */
+static bool resolve_special(struct aiodns_result *result, const char *name, const struct aiodns_name *wire,
+                            int family)
+{
+  switch (aiodns_special_of(wire)) {
+  case AIODNS_SPECIAL_NONE:
+    return false;
+  case AIODNS_SPECIAL_LOCALHOST:
+    resolve_localhost(result, name, family);
+    break;
+  case AIODNS_SPECIAL_NOWHERE:
+    end(result, AIODNS_SOURCE_SPECIAL, AIODNS_NO_NAME);
+    break;
+  case AIODNS_SPECIAL_NOT_MINE:
+    end(result, AIODNS_SOURCE_SPECIAL, AIODNS_NOT_MINE);
+    break;
+  }
+  return true;
+}
+
 /* HOSTALIASES, for a name without dots; `name` may be what is in `alias`. */
 static bool try_alias(const struct __res_state *state, const char *name, char alias[AIODNS_NAME_TEXT_MAX],
                       struct aiodns_name *wire)
@@ -122,22 +149,13 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
     end(ret, AIODNS_SOURCE_NONE, AIODNS_NO_NAME);
     return;
   }
-  switch (aiodns_special_of(&wire)) {
-  case AIODNS_SPECIAL_LOCALHOST:
-    resolve_localhost(ret, name, family);
+  if (resolve_special(ret, name, &wire, family))
     return;
-  case AIODNS_SPECIAL_NOWHERE:
-    end(ret, AIODNS_SOURCE_SPECIAL, AIODNS_NO_NAME);
-    return;
-  case AIODNS_SPECIAL_NOT_MINE:
-    end(ret, AIODNS_SOURCE_SPECIAL, AIODNS_NOT_MINE);
-    return;
-  case AIODNS_SPECIAL_NONE:
-    break;
-  }
   bool aliased = try_alias(state, name, alias, &wire);
   /* An alias may lead to another one; that is asked as it is. */
   bool twice = aliased && try_alias(state, alias, alias, &wire);
+  if (aliased && resolve_special(ret, alias, &wire, family))
+    return;
   ask_servers(ret, state, aliased ? alias : name, &wire, family, twice);
 }
 

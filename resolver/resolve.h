@@ -1,8 +1,8 @@
 /*
  * The whole life of a lookup for a caller that waits: valid name? hosts(5)? special-use? else the servers.
  *
- * Any thread; no state outlives a call but what the caller holds.  Uses about 9 KiB of stack; allocates only
- * for what a usual answer does not need (answer.h, TCP).
+ * Any thread; no state outlives a call but what the caller holds.  Uses about 13 KiB of stack at the most;
+ * allocates only for what a usual answer does not need (answer.h, TCP).
  */
 #ifndef AIODNS_RESOLVE_H
 #define AIODNS_RESOLVE_H
@@ -39,6 +39,10 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
 /* The names of an address; family is AF_INET or AF_INET6. */
 void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state *state, int family,
                             const void *address);
+
+/* A result for a lookup that could not even begin: AIODNS_LOCAL with this errno.  The caller's to finish,
+ * too. */
+void aiodns_result_fail(struct aiodns_result *ret, int error);
 
 void aiodns_result_done(struct aiodns_result *result);
 

@@ -58,6 +58,7 @@ static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int
   channel->id = (uint16_t)(random[0] << 8 | random[1]);
   memcpy(channel->flip, random + 2, flip_len);
   channel->plain = plain;
+  channel->connected = false;
   channel->sent_us = now_us;
   channel->state = aiodns_channel_has_socket(channel) ? AIODNS_CHANNEL_REOPENING : AIODNS_CHANNEL_OPENING;
 }
@@ -148,7 +149,8 @@ static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
   switch (server->stage) {
   case AIODNS_STAGE_UDP:
     /* Nor has its TCP come to anything: as good as refused. */
-    if (server->sends >= AIODNS_DEAF_SENDS && now_us - server->asked_us >= AIODNS_DEAF_US) {
+    if (server->sends >= AIODNS_DEAF_SENDS && now_us - server->asked_us >= AIODNS_DEAF_US &&
+        !query->channel[tcp].connected) {
       plain_udp(query, s, now_us);
       break;
     }
@@ -170,7 +172,7 @@ static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
     if (is_idle(query, tcp)) {
       channel_open(query, tcp, true, now_us);
       turn_to(query, s, now_us + at_least(3 * query->round_trip_us, AIODNS_PLAIN_WAIT_US));
-    } else {
+    } else if (!query->channel[tcp].connected) {
       plain_udp(query, s, now_us);
     }
     break;
@@ -216,6 +218,8 @@ void aiodns_turn_next(struct aiodns_query *query, int64_t now_us)
     int64_t wait_us = query->wait_us << (round < 8 ? round : 8);
     query->next_us = now_us + (wait_us < longest_us ? wait_us : longest_us);
     ask(query, s, now_us);
+    if (!query->done && !aiodns_turn_anyone_left(query, false))
+      aiodns_turn_fail(query); /* all that may be sent has been */
     return;
   }
   if (aiodns_turn_anyone_left(query, false)) {
@@ -281,14 +285,32 @@ void aiodns_turn_go_tcp(struct aiodns_query *query, unsigned s, enum aiodns_caus
   query->next_us = at_least(query->next_us, now_us + query->wait_us);
 }
 
-void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, int64_t now_us)
+void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, bool bare, int64_t now_us)
 {
   forget_icmp(query, s);
   query->server[s].stage = AIODNS_STAGE_PLAIN_TCP;
   query->server[s].cause = AIODNS_CAUSE_ERROR;
-  channel_close(query, aiodns_channel_udp(s));
+  if (!bare)
+    channel_close(query, aiodns_channel_udp(s));
   channel_close(query, aiodns_channel_tcp(s));
   ask(query, s, now_us);
+}
+
+void aiodns_turn_leave_socket(struct aiodns_query *query, unsigned s, int64_t now_us)
+{
+  struct aiodns_attempted *server = &query->server[s];
+
+  if (server->stage == AIODNS_STAGE_UDP) {
+    aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_NEAR_MISS, now_us);
+    return;
+  }
+  channel_close(query, aiodns_channel_udp(s));
+  if (query->manner == AIODNS_MANNER_PROBE)
+    aiodns_turn_finish(query, AIODNS_NO_DATA); /* who knows: TCP will tell */
+  else if (server->stage == AIODNS_STAGE_PLAIN_UDP)
+    send_udp(query, s, true, now_us);
+  if (!query->done && !aiodns_turn_anyone_left(query, false))
+    aiodns_turn_server_failed(query, s, now_us);
 }
 
 void aiodns_turn_truncated_plain(struct aiodns_query *query, unsigned s, int64_t now_us)

@@ -71,9 +71,14 @@ void aiodns_turn_server_failed(struct aiodns_query *query, unsigned s, int64_t n
 /* The same query by TCP. */
 void aiodns_turn_go_tcp(struct aiodns_query *query, unsigned s, enum aiodns_cause cause, int64_t now_us);
 
-/* It has answered, but perhaps not what it would answer to a query in lower case and without EDNS: that by
- * TCP. */
-void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, int64_t now_us);
+/*
+ * It has answered, but perhaps not what it would answer to a query in lower case and without EDNS: that by
+ * TCP.  `bare`: whoever guesses port and ID can say so, and the true reply is still waited for.
+ */
+void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, bool bare, int64_t now_us);
+
+/* Somebody is guessing at its datagram socket: another one, or none. */
+void aiodns_turn_leave_socket(struct aiodns_query *query, unsigned s, int64_t now_us);
 
 /* The datagram in lower case and without EDNS was answered, but cut off: TCP alone can help. */
 void aiodns_turn_truncated_plain(struct aiodns_query *query, unsigned s, int64_t now_us);

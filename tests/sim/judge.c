@@ -325,7 +325,7 @@ static void judge_patience(struct sim_world *world, const struct sim_candidate *
     const struct sim_fact *fact = &c->fact[query];
     if (fact->settled == SIM_SAYS_NOTHING || fact->settled == SIM_SAYS_NO_DATA)
       continue;
-    int64_t patience_us = start_of(c) + SIM_PATIENCE_US, grace_us = fact->settled_us + SIM_GRACE_US;
+    int64_t patience_us = start_of(c) + SIM_PATIENCE_US, grace_us = sim_grace_us(world, c, fact);
     int64_t until_us = patience_us > grace_us ? patience_us : grace_us;
     latest_us = until_us < latest_us ? until_us : latest_us;
   }
@@ -366,7 +366,7 @@ void sim_judge_round(struct sim_world *world, const struct sim_candidate *c)
   if (c->round == SIM_FIRST_ROUND && (found || !no_name))
     sim_complain(world, "%s is asked again, though nobody said that it did not exist", c->text);
   if (c->round == SIM_CONFIRMING && fact[0].settled != SIM_SAYS_ANSWER &&
-      fact[0].settled != SIM_SAYS_NO_DATA && !fact[0].perhaps)
+      fact[0].settled != SIM_SAYS_NO_DATA && !fact[0].perhaps && !world->attack.forgeries)
     sim_complain(world, "%s is asked a third time, though nobody knows it", c->text);
   judge_patience(world, c, world->now_us);
 }

@@ -144,7 +144,7 @@ static int64_t latest_us(const struct sim_world *world, const struct sim_candida
   }
   if (is_good(other)) {
     int64_t patience_us = start_us + SIM_PATIENCE_US;
-    int64_t grace_us = other->settled != SIM_SAYS_NOTHING ? other->settled_us + SIM_GRACE_US : 0;
+    int64_t grace_us = other->settled != SIM_SAYS_NOTHING ? sim_grace_us(world, c, other) : 0;
     int64_t until_us = patience_us > grace_us ? patience_us : grace_us;
     ret_us = until_us < ret_us ? until_us : ret_us;
   }

@@ -162,6 +162,16 @@ bool sim_is_marked(const uint8_t *address, unsigned len);
 void sim_judge_round(struct sim_world *world, const struct sim_candidate *c);
 
 /* How long NXDOMAIN may be being confirmed. */
+/* Until when the other family is waited for, once this one has ended well. */
+static inline int64_t sim_grace_us(const struct sim_world *world, const struct sim_candidate *c,
+                                   const struct sim_fact *fact)
+{
+  int64_t took_us = fact->settled_us - c->fact[0].start_us;
+  if (!world->conf.single_request || fact != &c->fact[0])
+    return fact->settled_us + SIM_GRACE_US;
+  return fact->settled_us + (2 * took_us > SIM_PATIENCE_US ? 2 * took_us : SIM_PATIENCE_US);
+}
+
 static inline int64_t sim_confirm_us(const struct sim_candidate *c)
 {
   return 4 * c->took_us > SIM_CONFIRM_US ? 4 * c->took_us : SIM_CONFIRM_US;

@@ -123,7 +123,7 @@ static void each_option_is_its_own_bit(void **state)
       {RES_DEFNAMES, offsetof(struct aiodns_conf, search_single)},
       {RES_DNSRCH, offsetof(struct aiodns_conf, search_dotted)},
       {NO_TLD_QUERY, offsetof(struct aiodns_conf, no_tld_query)},
-      {RES_NOALIASES, offsetof(struct aiodns_conf, no_aliases)},
+      {0x10000000 /* RES_STRICTERR */, offsetof(struct aiodns_conf, strict_error)},
   };
   (void)state;
   for (size_t i = 0; i <= sizeof rows / sizeof *rows; i++)

@@ -288,6 +288,24 @@ static void names_are_read_through_pointers_that_go_back(void **state)
   assert_reads(OCTETS("\0\0\0\0\0\0\0\0\0\0\0\0\1a\xc0\4"), 12, "a", 16);
 }
 
+/* Else one message of 64 KiB, in which each name is thousands of pointers long, takes seconds to read. */
+static void as_many_pointers_as_a_name_can_have_labels_are_followed(void **state)
+{
+  (void)state;
+  for (unsigned count = AIODNS_POINTERS_MAX; count <= AIODNS_POINTERS_MAX + 1; count++) {
+    uint8_t message[2 * (AIODNS_POINTERS_MAX + 1) + 1] = {
+        0}; /* the root, then pointers, each to the one before */
+    for (unsigned i = 0; i < count; i++) {
+      message[1 + 2 * i] = 0xc0;
+      message[2 + 2 * i] = (uint8_t)(i == 0 ? 0 : 2 * i - 1);
+    }
+    struct aiodns_cursor c = aiodns_cursor_at(message, 1 + 2 * count, 2 * count - 1);
+    struct aiodns_name name;
+    aiodns_name_read(&c, &name);
+    assert_int_equal(c.bad, count > AIODNS_POINTERS_MAX);
+  }
+}
+
 static void pointers_that_do_not_go_further_back_are_refused(void **state)
 {
   (void)state;
@@ -588,6 +606,7 @@ int main(void)
       cmocka_unit_test(random_names_are_written_as_libresolv_writes_them_and_read_back),
       cmocka_unit_test(every_octet_is_written_as_libresolv_writes_it),
       cmocka_unit_test(names_are_read_through_pointers_that_go_back),
+      cmocka_unit_test(as_many_pointers_as_a_name_can_have_labels_are_followed),
       cmocka_unit_test(pointers_that_do_not_go_further_back_are_refused),
       cmocka_unit_test(labels_of_unknown_kinds_are_refused),
       cmocka_unit_test(a_name_cut_short_is_refused_at_every_length),

@@ -222,7 +222,10 @@ void tour_lookup_origin(const struct tour_lookup *lookup, struct tour_origin *re
   struct aiodns_result result;
   struct sockaddr_in address;
 
-  res_ninit(&state);
+  if (res_ninit(&state) != 0) { /* nor res_nclose(): it would close descriptor 0 */
+    *ret = (struct tour_origin){.by = "no resolv.conf"};
+    return;
+  }
   if (is_reverse(lookup, &address))
     aiodns_resolve_address(&result, &state, AF_INET, &address.sin_addr);
   else
