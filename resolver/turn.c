@@ -301,7 +301,10 @@ void aiodns_turn_leave_socket(struct aiodns_query *query, unsigned s, int64_t no
   struct aiodns_attempted *server = &query->server[s];
 
   if (server->stage == AIODNS_STAGE_UDP) {
-    aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_NEAR_MISS, now_us);
+    /* Once: where TCP did not help, letter case must do.  A port that changes for ever gets no reply at all.
+     */
+    if (server->cause != AIODNS_CAUSE_NEAR_MISS)
+      aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_NEAR_MISS, now_us);
     return;
   }
   channel_close(query, aiodns_channel_udp(s));

@@ -354,6 +354,15 @@ static void judge_times(struct sim_world *world)
   }
 }
 
+/* Enough of them end a probe without an answer. */
+static bool near_misses_come(const struct sim_world *world)
+{
+  for (unsigned s = 0; s < world->conf.server_count; s++)
+    if (world->server[s].path[0].fate == SIM_MALFORMED)
+      return true;
+  return world->attack.forgeries > 0;
+}
+
 void sim_judge_round(struct sim_world *world, const struct sim_candidate *c)
 {
   const struct sim_fact *fact = c->fact;
@@ -366,7 +375,7 @@ void sim_judge_round(struct sim_world *world, const struct sim_candidate *c)
   if (c->round == SIM_FIRST_ROUND && (found || !no_name))
     sim_complain(world, "%s is asked again, though nobody said that it did not exist", c->text);
   if (c->round == SIM_CONFIRMING && fact[0].settled != SIM_SAYS_ANSWER &&
-      fact[0].settled != SIM_SAYS_NO_DATA && !fact[0].perhaps && !world->attack.forgeries)
+      fact[0].settled != SIM_SAYS_NO_DATA && !fact[0].perhaps && !near_misses_come(world))
     sim_complain(world, "%s is asked a third time, though nobody knows it", c->text);
   judge_patience(world, c, world->now_us);
 }

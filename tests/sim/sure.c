@@ -86,7 +86,7 @@ static bool would_answer(const struct sim_world *world, const struct way *way, b
        8 * way->round_trip_us > AIODNS_LINGER_US - 10 * MS))
     return false;
   if (way->lower)
-    return tcp || (alone && !way->cut_plain && !world->conf.use_vc);
+    return tcp || (alone && !way->cut_plain && !world->conf.use_vc && !world->attack.forgeries);
   if (way->server->edns == SIM_EDNS_DROPPED)
     return alone && tcp && !world->conf.use_vc &&
            !(world->attack.forgeries && (world->attack.right_id || way->cut_plain));
@@ -95,7 +95,9 @@ static bool would_answer(const struct sim_world *world, const struct way *way, b
   if (world->conf.use_vc || !alone) /* others may have used up the datagrams for what it still needs */
     return false;
   bool by_case = way->lowers || (world->attack.forgeries && world->attack.right_id);
-  return way->plain || by_case ? !way->cut_plain : !way->cut;
+  /* In lower case by UDP few guesses are allowed for: somebody who floods the right port can prevent the
+   * answer. */
+  return way->plain || by_case ? !way->cut_plain && !world->attack.forgeries : !way->cut;
 }
 
 /* How long another server may hold up the turn of the one that would answer. */
