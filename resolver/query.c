@@ -188,8 +188,8 @@ static void handle_stream(struct aiodns_query *query, unsigned c, const uint8_t 
     case AIODNS_STREAM_MORE:
       break;
     case AIODNS_STREAM_FAILED:
-      query->local_error = ENOMEM;
-      aiodns_turn_tcp_failed(query, aiodns_channel_server(c), now_us);
+      query->answer->error = ENOMEM;
+      aiodns_turn_finish(query, AIODNS_LOCAL);
       break;
     case AIODNS_STREAM_MESSAGE: {
       /* Taken out of the channel: handling the message may close that. */

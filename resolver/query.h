@@ -82,6 +82,7 @@ struct aiodns_attempted {
   uint8_t failures; /* errors received, refusals, local failures; not silence */
   uint8_t sends;    /* datagrams */
   uint8_t near_misses;
+  bool guessed_at; /* AIODNS_NEAR_MISSES_MAX came: silence is no reason to give up the letter case any more */
   bool icmp_refused;
   uint8_t icmp_sends; /* how many datagrams that error, or the silence after it, has answered */
 };

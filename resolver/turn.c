@@ -150,7 +150,7 @@ static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
   case AIODNS_STAGE_UDP:
     /* Nor has its TCP come to anything: as good as refused. */
     if (server->sends >= AIODNS_DEAF_SENDS && now_us - server->asked_us >= AIODNS_DEAF_US &&
-        !query->channel[tcp].connected) {
+        !query->channel[tcp].connected && !server->guessed_at) {
       plain_udp(query, s, now_us);
       break;
     }
@@ -300,6 +300,7 @@ void aiodns_turn_leave_socket(struct aiodns_query *query, unsigned s, int64_t no
 {
   struct aiodns_attempted *server = &query->server[s];
 
+  server->guessed_at = true;
   if (server->stage == AIODNS_STAGE_UDP) {
     /* Once: where TCP did not help, letter case must do.  A port that changes for ever gets no reply at all.
      */
@@ -307,12 +308,13 @@ void aiodns_turn_leave_socket(struct aiodns_query *query, unsigned s, int64_t no
       aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_NEAR_MISS, now_us);
     return;
   }
-  channel_close(query, aiodns_channel_udp(s));
-  if (query->manner == AIODNS_MANNER_PROBE)
+  if (query->manner == AIODNS_MANNER_PROBE) {
     aiodns_turn_finish(query, AIODNS_NO_DATA); /* who knows: TCP will tell */
-  else if (server->stage == AIODNS_STAGE_PLAIN_UDP)
-    send_udp(query, s, true, now_us);
-  if (!query->done && !aiodns_turn_anyone_left(query, false))
+    return;
+  }
+  /* In lower case the ID alone is left to guess; where its TCP is on the way, that decides. */
+  channel_close(query, aiodns_channel_udp(s));
+  if (is_idle(query, aiodns_channel_tcp(s)))
     aiodns_turn_server_failed(query, s, now_us);
 }
 
@@ -333,6 +335,9 @@ void aiodns_turn_tcp_failed(struct aiodns_query *query, unsigned s, int64_t now_
   case AIODNS_STAGE_PLAIN_UDP: /* already succeeded by UDP */
     break;
   case AIODNS_STAGE_UDP: /* tried beside UDP, for its silence */
+    if (!server->guessed_at)
+      plain_udp(query, s, now_us);
+    break;
   case AIODNS_STAGE_PLAIN_TCP:
     plain_udp(query, s, now_us);
     break;

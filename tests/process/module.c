@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ADDRESSES_MAX = 512 };
+enum { ADDRESSES_MAX = 512, DESCRIPTORS_SHOWN = 256 };
 
 int fail_fd = STDERR_FILENO;
 
@@ -238,6 +238,7 @@ struct outcome call_by_hand(const struct module *module, const char *how, const 
   char *canonical;
   int32_t ttl;
 
+  errno = 0; /* a success restores it, to wherever errnop points */
   if (strcmp(how, "gai") == 0)
     ret.status = module->byname4(name, &list, buffer, len, &ret.error, &ret.h_error, &ttl);
   else if (strcmp(how, "gai4") == 0)
@@ -276,4 +277,20 @@ unsigned descriptors(void)
     count++;
   closedir(folder);
   return count - 3; /* ".", "..", and the folder's own */
+}
+
+void check_descriptors(const char *file, int line, unsigned wanted)
+{
+  unsigned count = descriptors();
+
+  if (count == wanted)
+    return;
+  for (int fd = 0; fd < DESCRIPTORS_SHOWN; fd++) {
+    char link[64], target[256];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, target, sizeof target);
+    if (len >= 0)
+      dprintf(fail_fd, "%d: %.*s\n", fd, (int)len, target);
+  }
+  fail(file, line, "the descriptors", "%u are open, before it were %u", count, wanted);
 }

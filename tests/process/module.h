@@ -67,5 +67,7 @@ void put_outcome(struct outcome outcome, char ret[OUTCOME_MAX]);
 
 /* The number of open descriptors. */
 unsigned descriptors(void);
+#define CHECK_DESCRIPTORS(wanted) check_descriptors(__FILE__, __LINE__, wanted)
+void check_descriptors(const char *file, int line, unsigned wanted);
 
 #endif
