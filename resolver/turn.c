@@ -163,7 +163,7 @@ static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
   case AIODNS_STAGE_TCP:
     if (is_idle(query, tcp))
       channel_open(query, tcp, false, now_us);
-    else if (server->cause == AIODNS_CAUSE_CASE)
+    else if (server->cause == AIODNS_CAUSE_CASE && !query->channel[tcp].connected)
       plain_udp(query, s, now_us);
     else if (server->cause == AIODNS_CAUSE_NEAR_MISS)
       from_new_port(query, s, now_us); /* while TCP is waited for */
@@ -302,7 +302,7 @@ void aiodns_turn_leave_socket(struct aiodns_query *query, unsigned s, int64_t no
 
   server->guessed_at = true;
   if (server->stage == AIODNS_STAGE_UDP) {
-    /* Once: where TCP did not help, letter case must do.  A port that changes for ever gets no reply at all.
+    /* Once: where TCP did not help, letter case must do. A port that changes for ever gets no reply at all.
      */
     if (server->cause != AIODNS_CAUSE_NEAR_MISS)
       aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_NEAR_MISS, now_us);
