@@ -302,8 +302,7 @@ void aiodns_turn_leave_socket(struct aiodns_query *query, unsigned s, int64_t no
 
   server->guessed_at = true;
   if (server->stage == AIODNS_STAGE_UDP) {
-    /* Once: where TCP did not help, letter case must do. A port that changes for ever gets no reply at all.
-     */
+    /* Once: then letter case must do, since a port that changes for ever gets no reply at all. */
     if (server->cause != AIODNS_CAUSE_NEAR_MISS)
       aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_NEAR_MISS, now_us);
     return;
