@@ -120,7 +120,7 @@ static void test_namespace(void)
 {
   static const char entry[] = "_nss_aiodns_gethostbyname4_r";
   struct gaih_addrtuple *list = NULL;
-  struct module module;
+  struct module module = {0};
   int error = 0, h_error = 0;
   void *handle = dlmopen(LM_ID_NEWLM, MODULE, RTLD_NOW);
 

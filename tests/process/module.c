@@ -149,7 +149,7 @@ static void ask_byname(const char *name, int family, char ret[TEXT_MAX])
   int code = gethostbyname2_r(name, family, &host, scratch->buffer, sizeof scratch->buffer, &found, &h_error);
 
   if (found) {
-    for (; host.h_addr_list[count] && count < ADDRESSES_MAX; count++)
+    for (; count < ADDRESSES_MAX && host.h_addr_list[count]; count++)
       inet_ntop(host.h_addrtype, host.h_addr_list[count], scratch->text[count], sizeof scratch->text[count]);
     put_sorted(scratch->text, count, ret);
   } else {
