@@ -218,11 +218,3 @@ bool aiodns_name_is_host(const struct aiodns_name *name)
     }
   return true;
 }
-
-unsigned aiodns_name_labels(const struct aiodns_name *name)
-{
-  unsigned count = 0;
-  for (size_t at = 0; at < name->len && name->wire[at]; at += 1 + (size_t)name->wire[at])
-    count++;
-  return count;
-}

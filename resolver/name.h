@@ -58,7 +58,4 @@ bool aiodns_name_within(const struct aiodns_name *name, const struct aiodns_name
 /* Letters, digits, `-` and `_` only, with no `-` in front: what glibc lets pass as a host name. */
 bool aiodns_name_is_host(const struct aiodns_name *name);
 
-/* How many labels, the root's not counted. */
-unsigned aiodns_name_labels(const struct aiodns_name *name);
-
 #endif

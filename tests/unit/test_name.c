@@ -578,20 +578,6 @@ static void random_addresses_have_their_reverse_names(void **state)
   }
 }
 
-static void labels_are_counted_without_the_root(void **state)
-{
-  struct aiodns_name none = {.len = 0, .wire = {1, 'a', 0}}, root = from_text("."), one = from_text("com"),
-                     four = from_text("a\\.b.c.d.e.");
-  (void)state;
-  char text[AIODNS_NAME_TEXT_MAX];
-  assert_int_equal(aiodns_name_labels(&none), 0);
-  assert_int_equal(aiodns_name_to_text(&none, text),
-                   1); /* what an object without a name holds is not looked at */
-  assert_int_equal(aiodns_name_labels(&root), 0);
-  assert_int_equal(aiodns_name_labels(&one), 1);
-  assert_int_equal(aiodns_name_labels(&four), 4);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -621,7 +607,6 @@ int main(void)
       cmocka_unit_test(host_names_are_of_every_allowed_octet_and_no_other),
       cmocka_unit_test(addresses_have_their_reverse_names),
       cmocka_unit_test(random_addresses_have_their_reverse_names),
-      cmocka_unit_test(labels_are_counted_without_the_root),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
