@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -93,9 +94,12 @@ class Net:
             self._loader_cache()
 
     def _loader_cache(self):
+        # A copy, since the build may be where other users cannot go.
+        module = self.new_folder("module")
+        shutil.copy(pathlib.Path(self.module_dir, "libnss_aiodns.so.2"), module)
         # Not LD_LIBRARY_PATH: the loader ignores it in programs with file capabilities.
         conf = self.folder / "ld.so.conf"
-        conf.write_text(f"{self.module_dir}\ninclude /etc/ld.so.conf\n")
+        conf.write_text(f"{module}\ninclude /etc/ld.so.conf\n")
         subprocess.run(["/sbin/ldconfig", "-X", "-i", "-C", "/etc/ld.so.cache", "-f", conf], check=True)
 
     def leave(self):
