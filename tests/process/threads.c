@@ -249,9 +249,12 @@ static void test_cancel(unsigned count, bool by_glibc)
   size_t used = mallinfo2().uordblks;
   for (unsigned i = 0; i < count; i++)
     cancel_once(by_glibc, (unsigned)rand_r(&seed) % 1000000);
-  CHECK_DESCRIPTORS(before);
-  CHECK(mallinfo2().uordblks < used + HEAP_SPARE, "the heap has grown from %zu to %zu", used,
-        mallinfo2().uordblks);
+  /* getaddrinfo() itself leaves a socket and memory behind when it is cancelled as it sorts the addresses. */
+  if (!by_glibc) {
+    CHECK_DESCRIPTORS(before);
+    CHECK(mallinfo2().uordblks < used + HEAP_SPARE, "the heap has grown from %zu to %zu", used,
+          mallinfo2().uordblks);
+  }
   CHECK_ASK("gai", ONE, ONE_HAS);
 }
 
