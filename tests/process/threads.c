@@ -249,7 +249,8 @@ static void test_cancel(unsigned count, bool by_glibc)
   size_t used = mallinfo2().uordblks;
   for (unsigned i = 0; i < count; i++)
     cancel_once(by_glibc, (unsigned)rand_r(&seed) % 1000000);
-  /* glibc opens sockets and files of its own around ours, and is not said to be safe there: once a socket stayed. */
+  /* glibc opens sockets and files of its own around ours, and is not said to be safe there: once a socket
+   * stayed. */
   if (!by_glibc) {
     CHECK_DESCRIPTORS(before);
     CHECK(mallinfo2().uordblks < used + HEAP_SPARE, "the heap has grown from %zu to %zu", used,
