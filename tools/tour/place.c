@@ -39,7 +39,7 @@ struct ipv6_request {
 
 static bool failed(const char *what)
 {
-  fprintf(stderr, "aiodns-tour: cannot %s: %s\n", what, strerror(errno));
+  fprintf(stderr, "%s: cannot %s: %s\n", program_invocation_short_name, what, strerror(errno));
   return false;
 }
 
@@ -143,7 +143,7 @@ static bool link_entries(void)
 
 static bool make_etc(const char *hosts, const char *resolv_conf)
 {
-  if (mount("aiodns-tour", COVERED, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755") != 0)
+  if (mount("aiodns", COVERED, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755") != 0)
     return failed("mount a folder in memory over " COVERED);
   if (mkdir(OLD_ETC, 0755) != 0 || mkdir(NEW_ETC, 0755) != 0 ||
       mount("/etc", OLD_ETC, "none", MS_BIND | MS_REC, NULL) != 0 || !link_entries())
@@ -155,21 +155,48 @@ static bool make_etc(const char *hosts, const char *resolv_conf)
   return true;
 }
 
+/* An ordinary user may make namespaces in a user namespace only; it keeps its id in there. */
+static bool enter_user_namespace(void)
+{
+  char map[64];
+  unsigned uid = geteuid(), gid = getegid();
+
+  if (unshare(CLONE_NEWUSER) != 0)
+    return failed("make a user namespace");
+  snprintf(map, sizeof map, "%u %u 1\n", uid, uid);
+  if (!write_file("/proc/self/uid_map", map) || !write_file("/proc/self/setgroups", "deny"))
+    return false;
+  snprintf(map, sizeof map, "%u %u 1\n", gid, gid);
+  return write_file("/proc/self/gid_map", map);
+}
+
+/* nscd would answer before any service is asked. */
+static bool cover_nscd(void)
+{
+  if (access("/run/nscd", F_OK) == 0 && mount("aiodns", "/run/nscd", "tmpfs", 0, "mode=0755") != 0)
+    return failed("cover nscd");
+  return true;
+}
+
 bool tour_place_enter(const char *hosts, const char *resolv_conf)
 {
   umask(022);
-  if (unshare(CLONE_NEWNS | CLONE_NEWNET) != 0) {
-    failed("make a network of its own");
-    fprintf(stderr, "Start the tour as ./run without arguments.\n");
-    return false;
-  }
+  if (unshare(CLONE_NEWNS | CLONE_NEWNET) != 0 &&
+      (errno != EPERM || !enter_user_namespace() || unshare(CLONE_NEWNS | CLONE_NEWNET) != 0))
+    return failed("make a network of its own");
   /* Until this is done mounts would show up on the machine itself. */
   if (mount("none", "/", "none", MS_PRIVATE | MS_REC, NULL) != 0)
     return failed("make its mounts private");
-  return make_network() && make_etc(hosts, resolv_conf);
+  return make_network() && make_etc(hosts, resolv_conf) && cover_nscd();
 }
 
-bool tour_place_change(const char *resolv_conf)
+bool tour_place_write(const char *name, const char *text)
 {
-  return write_file("/etc/resolv.conf", resolv_conf);
+  char path[PATH_MAX];
+
+  if (snprintf(path, sizeof path, "/etc/%s", name) >= (int)sizeof path)
+    return false;
+  if (unlink(path) != 0 && errno != ENOENT) /* it may be a link to the machine's own file */
+    return failed(path);
+  return write_file(path, text);
 }

@@ -1,7 +1,7 @@
 /*
- * Where the tour takes place: a network namespace with nothing in it but loopback, and a mount namespace with
- * an /etc/hosts and an /etc/resolv.conf of its own.  Both are made here and entered by this process alone, so
- * nothing that happens later can reach the machine, and nothing has to be cleaned up.
+ * Where the tour and the benchmark take place: a network namespace with nothing in it but loopback, and a
+ * mount namespace with an /etc/hosts and an /etc/resolv.conf of its own.  Both are made here and entered by
+ * this process alone, so nothing that happens later can reach the machine, and nothing has to be cleaned up.
  */
 #ifndef TOUR_PLACE_H
 #define TOUR_PLACE_H
@@ -10,6 +10,7 @@
 
 /* Both print what went wrong, and are false then. */
 bool tour_place_enter(const char *hosts, const char *resolv_conf);
-bool tour_place_change(const char *resolv_conf);
+bool tour_place_write(const char *name,
+                      const char *text); /* another file of its /etc, in place of the one there */
 
 #endif

@@ -1,4 +1,5 @@
-/* The tour's two DNS servers, in a child process: one that answers by UDP and TCP, and one that is dead. */
+/* The two DNS servers of the tour and the benchmark, in a child process: one that answers by UDP and TCP, and
+ * one that is dead. */
 #ifndef TOUR_SERVER_H
 #define TOUR_SERVER_H
 

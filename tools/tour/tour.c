@@ -142,7 +142,7 @@ static bool show_dead(void)
 
   printf("\nNow the first of two servers is dead. This takes 5 seconds: glibc waits for its first server.\n");
   (void)fflush(stdout);
-  if (!tour_place_change(resolv_conf_dead))
+  if (!tour_place_write("resolv.conf", resolv_conf_dead))
     return false;
   struct tour_asking by_us = tour_lookup_start(&row_dead.lookup, NULL, 0);
   struct tour_asking by_glibc = tour_lookup_start(&row_dead.lookup, row_dead.glibc, 0);
@@ -203,8 +203,10 @@ int main(void)
 {
   /* RES_OPTIONS, LOCALDOMAIN, HOSTALIASES and others change what lookups give. */
   clearenv();
-  if (!tour_place_enter(hosts, resolv_conf))
+  if (!tour_place_enter(hosts, resolv_conf)) {
+    fprintf(stderr, "Start the tour as ./run without arguments.\n");
     return EXIT_FAILURE;
+  }
   pid_t server = tour_server_start();
   if (server < 0) {
     perror("aiodns-tour: cannot start its DNS server");

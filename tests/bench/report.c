@@ -1,0 +1,77 @@
+#include "report.h"
+
+#include <gnu/libc-version.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static bool first_row;
+
+void bench_report_begin(bool json, const char *module)
+{
+  struct utsname system;
+
+  if (uname(&system) != 0)
+    return;
+  if (json)
+    printf("{\"module\": \"%s\", \"linux\": \"%s\", \"glibc\": \"%s\", \"processors\": %ld, \"rows\": [",
+           module, system.release, gnu_get_libc_version(), sysconf(_SC_NPROCESSORS_ONLN));
+  else
+    printf("%s\nLinux %s, glibc %s, %ld processors. Times in us: medians; CPU: user and system of the client "
+           "alone.\n"
+           "calls: system calls of the whole lookup, glibc's own included.\n",
+           module, system.release, gnu_get_libc_version(), sysconf(_SC_NPROCESSORS_ONLN));
+  first_row = true;
+}
+
+void bench_report_pair(bool json, const char *const hosts[BENCH_SIDES])
+{
+  if (json)
+    return;
+  printf("\nours: %s; glibc: %s\n", hosts[BENCH_OURS], hosts[BENCH_GLIBC]);
+  printf("%-8s %-24s %8s %8s %13s  %8s %8s %6s  %6s %6s\n", "", "", "ours", "glibc", "ratio", "CPU ours",
+         "glibc", "ratio", "calls", "glibc");
+}
+
+static void print_calls(double calls)
+{
+  if (calls < 0)
+    printf(" %6s", "-");
+  else
+    printf(" %6.4g", calls);
+}
+
+static void print_json(const char *const hosts[BENCH_SIDES], const struct bench_result *r)
+{
+  printf("%s\n  {\"row\": \"%s\", \"hosts\": [\"%s\", \"%s\"], \"lookups\": %zu, \"us\": [%.2f, %.2f], "
+         "\"ratio\": %.4f, \"spread\": %.4f, \"cpu_us\": [%.2f, %.2f], \"cpu_ratio\": %.4f, ",
+         first_row ? "" : ",", r->name, hosts[BENCH_OURS], hosts[BENCH_GLIBC], r->count, r->us[BENCH_OURS],
+         r->us[BENCH_GLIBC], r->ratio, r->spread, r->cpu_us[BENCH_OURS], r->cpu_us[BENCH_GLIBC],
+         r->cpu_ratio);
+  if (r->calls[BENCH_OURS] < 0 || r->calls[BENCH_GLIBC] < 0)
+    printf("\"calls\": null}");
+  else
+    printf("\"calls\": [%.4g, %.4g]}", r->calls[BENCH_OURS], r->calls[BENCH_GLIBC]);
+}
+
+void bench_report_row(bool json, const char *const hosts[BENCH_SIDES], const struct bench_result *r)
+{
+  if (json) {
+    print_json(hosts, r);
+  } else {
+    printf("%-8s %-24s %8.2f %8.2f %6.3f +-%5.3f  %8.2f %8.2f %6.3f ", r->name, r->shows, r->us[BENCH_OURS],
+           r->us[BENCH_GLIBC], r->ratio, r->spread, r->cpu_us[BENCH_OURS], r->cpu_us[BENCH_GLIBC],
+           r->cpu_ratio);
+    print_calls(r->calls[BENCH_OURS]);
+    print_calls(r->calls[BENCH_GLIBC]);
+    printf("\n");
+  }
+  first_row = false;
+  (void)fflush(stdout); /* not what a child has to print */
+}
+
+void bench_report_end(bool json)
+{
+  if (json)
+    printf("\n]}\n");
+}
