@@ -156,13 +156,6 @@ enum nss_status _nss_aiodns_gethostbyname_r(const char *name, struct hostent *ho
   return _nss_aiodns_gethostbyname3_r(name, AF_INET, host, buffer, buflen, errnop, h_errnop, NULL, NULL);
 }
 
-static bool is_mapped(const void *address)
-{
-  struct in6_addr in6;
-  memcpy(&in6, address, sizeof in6);
-  return IN6_IS_ADDR_V4MAPPED(&in6);
-}
-
 enum nss_status _nss_aiodns_gethostbyaddr2_r(const void *address, socklen_t len, int family,
                                              struct hostent *host, char *buffer, size_t buflen, int *errnop,
                                              int *h_errnop, int32_t *ttlp)
@@ -176,7 +169,8 @@ enum nss_status _nss_aiodns_gethostbyaddr2_r(const void *address, socklen_t len,
   struct aiodns_status status = aiodns_status_of(call.result.outcome, call.result.error);
   if (call.result.outcome == AIODNS_ANSWER) {
     struct aiodns_buffer room = {.at = buffer, .left = buflen};
-    bool mapped = family == AF_INET6 && call.result.source == AIODNS_SOURCE_SERVERS && is_mapped(address);
+    bool mapped = family == AF_INET6 && call.result.source == AIODNS_SOURCE_SERVERS &&
+                  aiodns_resolve_embeds_ipv4(address);
     /* As in nss_dns the answer is then about the IPv4 address. */
     if (mapped ? aiodns_hostent_put_reverse(&room, &call.result, AF_INET, (const char *)address + 12, host)
                : aiodns_hostent_put_reverse(&room, &call.result, family, address, host))

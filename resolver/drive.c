@@ -1,24 +1,25 @@
 #include "drive.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/random.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include "kernel.h"
+#include "left.h"
 
-#ifndef GRND_INSECURE
-#define GRND_INSECURE 0x0004 /* Linux 5.6: never waits */
-#endif
+#include <errno.h>
+#include <string.h>
+#include <time.h>
 
 enum {
+  GRND_DO_NOT_WAIT = 0x0001,    /* GRND_NONBLOCK of <sys/random.h>, whose getrandom() is not used */
+  GRND_READY_OR_NOT = 0x0004,   /* GRND_INSECURE, Linux 5.6: never waits */
   RECEIVE_MAX = AIODNS_UDP_MAX, /* of a datagram; a longer one is not taken whole anyway */
   BURST_MAX = 16, /* datagrams read at one wake-up, so that a flood does not keep others waiting */
 };
 
 struct driver {
   struct aiodns_lookup *lookup;
+  bool late;                      /* some wait ended without a reply */
+  unsigned opened, noted;         /* sockets so far; at the time when they were noted (left.h) */
+  int place;                      /* where */
+  unsigned used;                  /* channels from here on were never opened */
   int fd[AIODNS_LOOKUP_CHANNELS]; /* -1: none */
   bool tcp[AIODNS_LOOKUP_CHANNELS];
   bool connecting[AIODNS_LOOKUP_CHANNELS]; /* TCP: the query is sent once it is writable */
@@ -33,11 +34,11 @@ static int64_t now_us(void)
 
 static bool read_urandom(uint8_t *buf, size_t len)
 {
-  int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  int fd = aiodns_kernel_open("/dev/urandom", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (fd < 0)
     return false;
-  ssize_t got = read(fd, buf, len);
-  close(fd);
+  ssize_t got = aiodns_kernel_read(fd, buf, len);
+  aiodns_kernel_close(fd);
   return got == (ssize_t)len;
 }
 
@@ -45,8 +46,8 @@ bool aiodns_drive_random(void *source, uint8_t *buf, size_t len)
 {
   (void)source;
   /* Before the kernel's generator is ready, early at boot, waiting would hang the boot. */
-  return getrandom(buf, len, GRND_NONBLOCK) == (ssize_t)len ||
-         getrandom(buf, len, GRND_INSECURE) == (ssize_t)len || read_urandom(buf, len);
+  return aiodns_kernel_random(buf, len, GRND_DO_NOT_WAIT) == (ssize_t)len ||
+         aiodns_kernel_random(buf, len, GRND_READY_OR_NOT) == (ssize_t)len || read_urandom(buf, len);
 }
 
 /* A program that closed its standard streams must not find our socket in their place. */
@@ -54,16 +55,16 @@ static int above_standard(int fd)
 {
   if (fd < 0 || fd > STDERR_FILENO)
     return fd;
-  int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  int moved = aiodns_kernel_copy(fd, STDERR_FILENO + 1);
   int error = errno;
-  close(fd);
+  aiodns_kernel_close(fd);
   errno = error;
   return moved;
 }
 
 static void close_channel(struct driver *driver, unsigned c)
 {
-  close(driver->fd[c]);
+  aiodns_kernel_close(driver->fd[c]);
   driver->fd[c] = -1;
   driver->connecting[c] = false;
 }
@@ -72,10 +73,10 @@ static bool send_payload(struct driver *driver, unsigned c)
 {
   uint8_t payload[AIODNS_PAYLOAD_MAX];
   size_t len = aiodns_lookup_payload(driver->lookup, c, payload);
-  ssize_t sent = send(driver->fd[c], payload, len, MSG_NOSIGNAL);
+  ssize_t sent = aiodns_kernel_send(driver->fd[c], payload, len, MSG_NOSIGNAL);
   /* An ICMP error that an earlier datagram met is told once, in place of sending. */
   if (sent < 0 && errno == ECONNREFUSED && !driver->tcp[c])
-    sent = send(driver->fd[c], payload, len, MSG_NOSIGNAL);
+    sent = aiodns_kernel_send(driver->fd[c], payload, len, MSG_NOSIGNAL);
   return sent == (ssize_t)len;
 }
 
@@ -83,15 +84,42 @@ static bool send_payload(struct driver *driver, unsigned c)
 static int open_socket(const struct aiodns_server *server, bool tcp)
 {
   int type = (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  int fd = above_standard(socket(server->address.any.sa_family, type, 0));
+  int fd = above_standard(aiodns_kernel_socket(server->address.any.sa_family, type));
   if (fd < 0)
     return -1;
-  if (connect(fd, &server->address.any, server->address_len) == 0 || errno == EINPROGRESS)
+  if (aiodns_kernel_connect(fd, &server->address.any, server->address_len) == 0 || errno == EINPROGRESS)
     return fd;
   int error = errno;
-  close(fd);
+  aiodns_kernel_close(fd);
   errno = error;
   return -1;
+}
+
+bool aiodns_drive_reaches(void *source, const struct aiodns_answer *answer)
+{
+  (void)source;
+  for (unsigned i = 0; i < answer->address_count; i++) {
+    const uint8_t *address = answer->addresses.data + (size_t)i * answer->address_len;
+    struct aiodns_server to = {.address.any.sa_family = answer->address_len == 4 ? AF_INET : AF_INET6};
+    to.address_len = answer->address_len == 4 ? sizeof to.address.in : sizeof to.address.in6;
+    memcpy(answer->address_len == 4 ? (void *)&to.address.in.sin_addr : &to.address.in6.sin6_addr, address,
+           answer->address_len);
+    int fd = open_socket(&to, false); /* connecting a datagram socket sends nothing */
+    if (fd < 0)
+      continue;
+    aiodns_kernel_close(fd);
+    return true;
+  }
+  return false;
+}
+
+/* The channels up to here may be looked at. */
+static void use_channel(struct driver *driver, unsigned c)
+{
+  for (; driver->used <= c; driver->used++) {
+    driver->fd[driver->used] = -1;
+    driver->tcp[driver->used] = driver->connecting[driver->used] = false;
+  }
 }
 
 static void open_channel(struct driver *driver, const struct aiodns_task *task)
@@ -103,6 +131,8 @@ static void open_channel(struct driver *driver, const struct aiodns_task *task)
     aiodns_lookup_not_opened(driver->lookup, c, errno, now_us());
     return;
   }
+  use_channel(driver, c);
+  driver->opened++;
   driver->fd[c] = fd;
   driver->tcp[c] = driver->connecting[c] = task->tcp;
   if (!task->tcp && !send_payload(driver, c)) {
@@ -126,7 +156,7 @@ static void do_tasks(struct driver *driver)
         aiodns_lookup_refused(driver->lookup, task.channel, now_us());
       break;
     case AIODNS_TASK_CLOSE:
-      if (driver->fd[task.channel] >= 0)
+      if (task.channel < driver->used && driver->fd[task.channel] >= 0)
         close_channel(driver, task.channel);
       break;
     }
@@ -139,9 +169,15 @@ static void receive(struct driver *driver, unsigned c, int64_t now)
 
   for (int i = 0; i < BURST_MAX && aiodns_lookup_listens(driver->lookup, c); i++) {
     /* MSG_TRUNC: the datagram's real length. */
-    ssize_t got = recv(driver->fd[c], buf, sizeof buf, driver->tcp[c] ? 0 : MSG_TRUNC);
+    ssize_t got = aiodns_kernel_receive(driver->fd[c], buf, sizeof buf, driver->tcp[c] ? 0 : MSG_TRUNC);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
       return;
+    if (got < 0 && aiodns_error_is_refusal(errno)) {
+      int error = errno;
+      close_channel(driver, c);
+      aiodns_lookup_not_opened(driver->lookup, c, error, now);
+      return;
+    }
     if (got < 0 || (got == 0 && driver->tcp[c])) {
       aiodns_lookup_refused(driver->lookup, c, now);
       return;
@@ -169,24 +205,34 @@ static int milliseconds_until(int64_t due_us)
   return left_ms < 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
 }
 
+/* What is waited for longer than a reply usually takes may be jumped out of. */
+static void note_sockets(struct driver *driver)
+{
+  if (!driver->late || driver->noted == driver->opened)
+    return;
+  driver->place = aiodns_left_note(driver->place, driver->fd, driver->used);
+  driver->noted = driver->opened;
+}
+
 /* Waits once, and tells the lookup what happened; false: this process cannot wait. */
 static bool wait_once(struct driver *driver)
 {
   struct pollfd ready[AIODNS_LOOKUP_CHANNELS];
   uint8_t channel[AIODNS_LOOKUP_CHANNELS];
-  nfds_t count = 0;
+  unsigned count = 0;
 
-  for (unsigned c = 0; c < AIODNS_LOOKUP_CHANNELS; c++) {
+  for (unsigned c = 0; c < driver->used; c++) {
     if (driver->fd[c] < 0)
       continue;
     ready[count] = (struct pollfd){.fd = driver->fd[c], .events = driver->connecting[c] ? POLLOUT : POLLIN};
     channel[count++] = (uint8_t)c;
   }
-  int found = poll(ready, count, milliseconds_until(aiodns_lookup_due(driver->lookup)));
+  int found = aiodns_kernel_poll(ready, count, milliseconds_until(aiodns_lookup_due(driver->lookup)));
   if (found < 0 && errno != EINTR && errno != EAGAIN)
     return false;
+  driver->late |= found == 0;
   int64_t now = now_us();
-  for (nfds_t i = 0; i < count && found > 0; i++)
+  for (unsigned i = 0; i < count && found > 0; i++)
     if (ready[i].revents)
       look_at(driver, channel[i], now);
   aiodns_lookup_elapsed(driver->lookup, now);
@@ -195,17 +241,22 @@ static bool wait_once(struct driver *driver)
 
 void aiodns_drive(struct aiodns_lookup *lookup)
 {
-  struct driver driver = {.lookup = lookup};
+  struct driver driver;
 
-  for (unsigned c = 0; c < AIODNS_LOOKUP_CHANNELS; c++)
-    driver.fd[c] = -1;
+  driver.lookup = lookup;
+  driver.used = driver.opened = driver.noted = 0;
+  driver.late = false;
+  driver.place = AIODNS_LEFT_NONE;
+  aiodns_left_close();
   aiodns_lookup_start(lookup, now_us());
   while (!lookup->ended) {
     do_tasks(&driver);
+    note_sockets(&driver);
     if (!lookup->ended && !wait_once(&driver))
       aiodns_lookup_abandon(lookup, errno);
   }
-  for (unsigned c = 0; c < AIODNS_LOOKUP_CHANNELS; c++)
+  for (unsigned c = 0; c < driver.used; c++)
     if (driver.fd[c] >= 0)
       close_channel(&driver, c);
+  aiodns_left_forget(driver.place);
 }

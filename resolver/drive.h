@@ -14,4 +14,7 @@ void aiodns_drive(struct aiodns_lookup *lookup);
 /* struct aiodns_sources' random: getrandom(2), or /dev/urandom where the kernel or a filter has it not. */
 bool aiodns_drive_random(void *source, uint8_t *buf, size_t len);
 
+/* Its reaches: by the routing table, as getaddrinfo(3) finds out itself in order to sort addresses. */
+bool aiodns_drive_reaches(void *source, const struct aiodns_answer *answer);
+
 #endif

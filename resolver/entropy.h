@@ -12,7 +12,8 @@ struct aiodns_entropy {
   bool (*fill)(void *source, uint8_t *buf, size_t len);
   void *source;
   uint8_t left;
-  uint8_t pool[48]; /* A and AAAA of a usual name need 2 + 3 octets each; the rest is for further servers */
+  /* A and AAAA of a usual name need 2 + 3 octets each.  Up to 32 take the kernel one block of its cipher. */
+  uint8_t pool[32];
 };
 
 /* False where the source failed: nothing may be asked then. */

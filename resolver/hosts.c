@@ -31,17 +31,63 @@ static int parse_address(const char *text, int family, uint8_t ret[16])
   return AF_INET;
 }
 
-/* A hosts file that is not there has no entries; one that cannot be opened for lack of something is another
- * matter. */
-static bool open_hosts(struct aiodns_lines *lines, const char *path, struct aiodns_answer *answer)
+/* A file being read, and what is learnt from it on the way out. */
+struct reading {
+  struct aiodns_lines lines;
+  bool learns;
+  struct aiodns_filter_draft draft;
+};
+
+/*
+ * False where the file is known not to have what is looked for, or is not there; where it cannot be opened
+ * for lack of something, the answer says so.
+ */
+static bool open_hosts(struct aiodns_hosts *hosts, uint64_t hash, struct reading *reading,
+                       struct aiodns_answer *answer)
 {
-  if (aiodns_lines_open(lines, path))
+  enum aiodns_filter_word word = aiodns_filter_ask(&hosts->filter, hosts->path, hash);
+
+  if (word == AIODNS_FILTER_LACKS)
+    return false;
+  if (aiodns_lines_open(&reading->lines, hosts->path)) {
+    reading->learns = word == AIODNS_FILTER_UNKNOWN &&
+                      aiodns_filter_begin(&hosts->filter, &reading->draft, reading->lines.fd);
     return true;
+  }
   if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
     answer->outcome = AIODNS_LOCAL;
     answer->error = errno;
   }
   return false;
+}
+
+/* Every address that a line could be looked for by, and all its names. */
+static void learn_line(struct aiodns_lines *lines, struct aiodns_filter_draft *draft)
+{
+  char word[AIODNS_NAME_TEXT_MAX];
+  uint8_t address[16];
+  size_t len = aiodns_lines_word(lines, '#', word, sizeof word);
+
+  if (len == 0 || len >= sizeof word)
+    return;
+  if (parse_address(word, AF_INET, address))
+    aiodns_filter_add(draft, aiodns_filter_hash_address(address, 4));
+  if (parse_address(word, AF_INET6, address))
+    aiodns_filter_add(draft, aiodns_filter_hash_address(address, 16));
+  while ((len = aiodns_lines_word(lines, '#', word, sizeof word)) > 0)
+    if (len < sizeof word)
+      aiodns_filter_add(draft, aiodns_filter_hash_name(word, len));
+}
+
+static void close_hosts(struct aiodns_hosts *hosts, struct reading *reading)
+{
+  if (reading->learns && aiodns_lines_rewind(&reading->lines)) {
+    while (reading->draft.entries <= AIODNS_FILTER_ENTRIES_MAX && aiodns_lines_next(&reading->lines))
+      learn_line(&reading->lines, &reading->draft);
+    if (!reading->lines.failed)
+      aiodns_filter_share(&hosts->filter, &reading->draft);
+  }
+  aiodns_lines_close(&reading->lines);
 }
 
 /* The address at the start of the next line that has one for this lookup; 0 at the end of the file. */
@@ -87,47 +133,49 @@ static bool add_names(struct aiodns_lines *lines, struct aiodns_answer *answer)
   return answer->name_count > 0;
 }
 
-unsigned aiodns_hosts_by_name(const char *path, const char *name, int family, struct aiodns_answer answer[2],
-                              unsigned *ret_first)
+unsigned aiodns_hosts_by_name(struct aiodns_hosts *hosts, const char *name, int family,
+                              struct aiodns_answer answer[2], unsigned *ret_first)
 {
-  struct aiodns_lines lines;
+  struct reading reading;
   size_t name_len = strlen(name);
   uint8_t address[16];
   unsigned count = 0;
   int found;
 
-  if (name_len >= AIODNS_NAME_TEXT_MAX || !open_hosts(&lines, path, &answer[0]))
+  if (name_len >= AIODNS_NAME_TEXT_MAX ||
+      !open_hosts(hosts, aiodns_filter_hash_name(name, name_len), &reading, &answer[0]))
     return 0;
-  while ((found = next_address(&lines, family, address)) != 0) {
-    if (!line_has(&lines, name, name_len))
+  while ((found = next_address(&reading.lines, family, address)) != 0) {
+    if (!line_has(&reading.lines, name, name_len))
       continue;
     unsigned index = family == AF_UNSPEC && found == AF_INET6;
-    if (!add_names(&lines, &answer[index]) || !aiodns_answer_add_address(&answer[index], address))
+    if (!add_names(&reading.lines, &answer[index]) || !aiodns_answer_add_address(&answer[index], address))
       break; /* out of memory: the answer says so */
     answer[index].outcome = AIODNS_ANSWER;
     if (count++ == 0)
       *ret_first = index;
   }
-  aiodns_lines_close(&lines);
+  close_hosts(hosts, &reading);
   return count;
 }
 
-bool aiodns_hosts_by_address(const char *path, int family, const void *address, struct aiodns_answer *answer)
+bool aiodns_hosts_by_address(struct aiodns_hosts *hosts, int family, const void *address,
+                             struct aiodns_answer *answer)
 {
-  struct aiodns_lines lines;
+  struct reading reading;
   uint8_t found[16];
   size_t len = family == AF_INET ? 4 : 16;
 
-  if (!open_hosts(&lines, path, answer))
+  if (!open_hosts(hosts, aiodns_filter_hash_address(address, len), &reading, answer))
     return false;
-  while (next_address(&lines, family, found) != 0) {
+  while (next_address(&reading.lines, family, found) != 0) {
     if (memcmp(found, address, len) != 0)
       continue;
-    if (add_names(&lines, answer))
+    if (add_names(&reading.lines, answer))
       answer->outcome = AIODNS_ANSWER;
     if (answer->outcome != AIODNS_PENDING) /* or out of memory; else a line without a name */
       break;
   }
-  aiodns_lines_close(&lines);
+  close_hosts(hosts, &reading);
   return answer->outcome == AIODNS_ANSWER;
 }

@@ -1,14 +1,30 @@
 /*
- * hosts(5), read in place at each lookup, so that a change counts at once.  Costs an open, a read for every 4
- * KiB, and a close.  The meaning of each line is that of glibc's nss_files with `multi on`; malformed lines
- * are passed over.
+ * hosts(5), read in place where it may have what is looked for, so that a change counts at once.  That costs
+ * an open, a read for every 2 KiB, and a close; the usual lookup, of a name that is not there, one stat(2)
+ * (filter.h).  The meaning of each line is that of glibc's nss_files with `multi on`; malformed lines are
+ * passed over.
  */
 #ifndef AIODNS_HOSTS_H
 #define AIODNS_HOSTS_H
 
 #include "answer.h"
+#include "filter.h"
 
 #define AIODNS_HOSTS_PATH "/etc/hosts"
+
+/* What is read into has gone from the stack again before servers are asked. */
+#define AIODNS_HOSTS_APART __attribute__((noinline))
+
+/* One file, for all threads. */
+struct aiodns_hosts {
+  const char *path;
+  struct aiodns_filter filter;
+};
+
+#define AIODNS_HOSTS_AT(at)                                                                                  \
+  {                                                                                                          \
+    .path = (at), .filter.settle_ns = AIODNS_FILTER_SETTLE_NS                                                \
+  }
 
 /*
  * Adds to answer[0] what the file has for `name`, as family says: AF_INET takes ::ffff:a.b.c.d and ::1, too,
@@ -16,10 +32,11 @@
  * becomes ANSWER. Returns how many lines counted; *ret_first is the index of the answer that the first of
  * them went to.
  */
-unsigned aiodns_hosts_by_name(const char *path, const char *name, int family, struct aiodns_answer answer[2],
-                              unsigned *ret_first);
+AIODNS_HOSTS_APART unsigned aiodns_hosts_by_name(struct aiodns_hosts *hosts, const char *name, int family,
+                                                 struct aiodns_answer answer[2], unsigned *ret_first);
 
 /* The names of the first line with this address; false where there is none. */
-bool aiodns_hosts_by_address(const char *path, int family, const void *address, struct aiodns_answer *answer);
+AIODNS_HOSTS_APART bool aiodns_hosts_by_address(struct aiodns_hosts *hosts, int family, const void *address,
+                                                struct aiodns_answer *answer);
 
 #endif

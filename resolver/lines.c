@@ -1,22 +1,24 @@
 #include "lines.h"
 
+#include "kernel.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 bool aiodns_lines_open(struct aiodns_lines *lines, const char *path)
 {
-  lines->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  do
+    lines->fd = aiodns_kernel_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  while (lines->fd < 0 && errno == EINTR); /* of a network file system */
   lines->base = lines->line_start = 0;
   lines->pos = lines->len = 0;
-  lines->in_line = lines->ended = false;
+  lines->in_line = lines->ended = lines->failed = false;
   return lines->fd >= 0;
 }
 
 void aiodns_lines_close(struct aiodns_lines *lines)
 {
-  close(lines->fd);
+  aiodns_kernel_close(lines->fd);
 }
 
 /* Replaces the buffer, all of which was taken, by what follows; false at the end or on an error. */
@@ -24,14 +26,18 @@ static bool refill(struct aiodns_lines *lines)
 {
   ssize_t got;
 
+  if (lines->ended) /* the buffer stays: its lines may be gone back to */
+    return false;
   lines->base += (off_t)lines->len;
   lines->pos = lines->len = 0;
-  if (lines->ended || lines->base >= AIODNS_LINES_FILE_MAX)
+  lines->failed |= lines->base >= AIODNS_LINES_FILE_MAX;
+  if (lines->failed)
     return false;
   do
-    got = read(lines->fd, lines->buf, sizeof lines->buf);
+    got = aiodns_kernel_read(lines->fd, lines->buf, sizeof lines->buf);
   while (got < 0 && errno == EINTR);
   lines->ended = got < (ssize_t)sizeof lines->buf; /* of a file, only the end comes short */
+  lines->failed = got < 0;
   if (got <= 0)
     return false;
   lines->len = (size_t)got;
@@ -63,23 +69,35 @@ bool aiodns_lines_next(struct aiodns_lines *lines)
   return lines->in_line;
 }
 
-static bool is_space(int c)
+/* Whether c ends a line's words (its newline, a NUL), or is white space, or begins a comment. */
+static bool ends_word(char c, char comment)
 {
-  return c == ' ' || (c >= '\t' && c <= '\r');
+  return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0' || (comment && c == comment);
+}
+
+static void skip_space(struct aiodns_lines *lines)
+{
+  int c;
+  while ((c = aiodns_lines_peek(lines)) >= 0 && (c == ' ' || (c >= '\t' && c <= '\r')))
+    lines->pos++;
 }
 
 size_t aiodns_lines_word(struct aiodns_lines *lines, char comment, char *buf, size_t room)
 {
   size_t len = 0;
-  int c;
 
-  while ((c = aiodns_lines_peek(lines)) >= 0 && is_space(c))
-    lines->pos++;
-  while ((c = aiodns_lines_peek(lines)) >= 0 && !is_space(c) && !(comment && c == comment)) {
+  skip_space(lines);
+  while (lines->in_line && available(lines)) {
+    size_t end = lines->pos;
+    while (end < lines->len && !ends_word(lines->buf[end], comment))
+      end++;
+    size_t span = end - lines->pos;
     if (len < room - 1)
-      buf[len] = (char)c;
-    len++;
-    lines->pos++;
+      memcpy(buf + len, lines->buf + lines->pos, span < room - 1 - len ? span : room - 1 - len);
+    len += span;
+    lines->pos = end;
+    if (end < lines->len)
+      break;
   }
   buf[len < room ? len : room - 1] = '\0';
   return len;
@@ -96,6 +114,14 @@ void aiodns_lines_again(struct aiodns_lines *lines)
   lines->pos = lines->len = 0;
   lines->base = lines->line_start;
   lines->ended = false;
-  if (lseek(lines->fd, lines->line_start, SEEK_SET) < 0)
+  if (aiodns_kernel_seek(lines->fd, (int32_t)lines->line_start) < 0)
     lines->base = AIODNS_LINES_FILE_MAX;
+}
+
+bool aiodns_lines_rewind(struct aiodns_lines *lines)
+{
+  lines->line_start = 0;
+  aiodns_lines_again(lines);
+  lines->in_line = false;
+  return lines->base == 0;
 }

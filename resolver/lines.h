@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 enum {
-  AIODNS_LINES_BUFFER = 4096,
+  AIODNS_LINES_BUFFER = 2048, /* on the stack */
   /* A device or a pipe in the file's place must end, too: 2^30 octets are 30 million lines of a hosts file.
    */
   AIODNS_LINES_FILE_MAX = 1 << 30,
@@ -27,6 +27,7 @@ struct aiodns_lines {
   size_t pos, len;
   bool in_line; /* the current line's end was not reached yet */
   bool ended;   /* nothing is left to read behind the buffer */
+  bool failed;  /* reading ended with an error, or where no file is that long */
   char buf[AIODNS_LINES_BUFFER];
 };
 
@@ -51,5 +52,8 @@ int aiodns_lines_peek(struct aiodns_lines *lines);
 
 /* Goes back to the first character of the current line. */
 void aiodns_lines_again(struct aiodns_lines *lines);
+
+/* Goes back to before the first line; false where that cannot be. */
+bool aiodns_lines_rewind(struct aiodns_lines *lines);
 
 #endif

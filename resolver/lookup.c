@@ -18,6 +18,7 @@ static void init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
 {
   lookup->conf = conf;
   lookup->answer = answer;
+  lookup->sources = *sources;
   lookup->entropy.fill = sources->random;
   lookup->entropy.source = sources->source;
   lookup->entropy.left = 0;
@@ -31,8 +32,8 @@ static void init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
 static void init_answers(struct aiodns_lookup *lookup)
 {
   lookup->query_count = lookup->wanted_count;
-  for (unsigned i = 0; i < AIODNS_LOOKUP_QUERIES; i++) {
-    uint16_t type = i < lookup->wanted_count ? lookup->type[i] : 0;
+  for (unsigned i = 0; i < lookup->wanted_count; i++) {
+    uint16_t type = lookup->type[i];
     uint8_t address_len = type == AIODNS_TYPE_A ? 4 : type == AIODNS_TYPE_AAAA ? 16 : 0;
     aiodns_answer_init(&lookup->answer[i], address_len);
     aiodns_query_init(&lookup->query[i], lookup->conf, &lookup->entropy, &lookup->answer[i]);
@@ -65,7 +66,7 @@ void aiodns_lookup_init_ptr(struct aiodns_lookup *lookup, const struct aiodns_co
 
 void aiodns_lookup_done(struct aiodns_lookup *lookup)
 {
-  for (unsigned i = 0; i < AIODNS_LOOKUP_QUERIES; i++)
+  for (unsigned i = 0; i < lookup->wanted_count; i++)
     aiodns_query_done(&lookup->query[i]);
 }
 
@@ -83,8 +84,9 @@ static void start_query(struct aiodns_lookup *lookup, unsigned i, int64_t now_us
                               : lookup->plain ? AIODNS_MANNER_PLAIN
                                               : AIODNS_MANNER_MIXED;
 
-  aiodns_query_start(&lookup->query[i], &lookup->candidate, lookup->type[i], lookup->candidate_server, manner,
-                     now_us);
+  uint16_t type = lookup->probing ? lookup->probe_type : lookup->type[i];
+
+  aiodns_query_start(&lookup->query[i], &lookup->candidate, type, lookup->candidate_server, manner, now_us);
 }
 
 /*
@@ -101,7 +103,7 @@ static int64_t share_of(const struct aiodns_lookup *lookup, int64_t now_us)
  */
 static void renew_queries(struct aiodns_lookup *lookup)
 {
-  for (unsigned i = 0; i < AIODNS_LOOKUP_QUERIES; i++) {
+  for (unsigned i = 0; i < lookup->wanted_count; i++) {
     uint8_t address_len = lookup->answer[i].address_len;
     aiodns_answer_done(&lookup->answer[i]);
     aiodns_answer_init(&lookup->answer[i], address_len);
@@ -113,7 +115,8 @@ static void renew_queries(struct aiodns_lookup *lookup)
 static void ask_candidate(struct aiodns_lookup *lookup, uint8_t count, uint8_t server, int64_t deadline_us,
                           int64_t now_us)
 {
-  renew_queries(lookup);
+  if (lookup->query[0].started)
+    renew_queries(lookup);
   lookup->query_count = count;
   lookup->candidate_server = server;
   lookup->candidate_start_us = now_us;
@@ -132,6 +135,7 @@ static void next_candidate(struct aiodns_lookup *lookup, int64_t now_us)
     end(lookup, aiodns_search_verdict(&lookup->search));
     return;
   }
+  lookup->turn_us = now_us;
   ask_candidate(lookup, lookup->wanted_count, lookup->first_server, share_of(lookup, now_us), now_us);
 }
 
@@ -145,6 +149,7 @@ static void probe(struct aiodns_lookup *lookup, int64_t now_us)
   lookup->round_trip_us = lookup->query[i].took_us;
   window_us = 4 * lookup->round_trip_us > AIODNS_PROBE_US ? 4 * lookup->round_trip_us : AIODNS_PROBE_US;
   lookup->probing = true;
+  lookup->probe_type = lookup->type[i];
   ask_candidate(lookup, 1, (uint8_t)lookup->query[i].answered_by, now_us + window_us, now_us);
 }
 
@@ -214,6 +219,20 @@ static bool all_done(const struct aiodns_lookup *lookup)
   return true;
 }
 
+/* Patience is over; whether with something that the program can use. */
+static bool in_hand(struct aiodns_lookup *lookup)
+{
+  const struct aiodns_sources *sources = &lookup->sources;
+
+  for (unsigned i = 0; i < lookup->query_count; i++)
+    if (lookup->query[i].done && lookup->answer[i].outcome == AIODNS_ANSWER && sources->reaches &&
+        !sources->reaches(sources->source, &lookup->answer[i])) {
+      lookup->grace_us = INT64_MAX - 1; /* the addresses of the other family alone are of use here */
+      return false;
+    }
+  return true;
+}
+
 static bool candidate_ended(struct aiodns_lookup *lookup, int64_t now_us)
 {
   for (unsigned i = 0; i < lookup->query_count; i++)
@@ -223,7 +242,8 @@ static bool candidate_ended(struct aiodns_lookup *lookup, int64_t now_us)
     if (lookup->query[0].done && !lookup->query[1].started)
       start_query(lookup, 1, now_us);
   }
-  if (!all_done(lookup) && (now_us >= lookup->candidate_deadline_us || now_us >= lookup->grace_us)) {
+  if (!all_done(lookup) &&
+      (now_us >= lookup->candidate_deadline_us || (now_us >= lookup->grace_us && in_hand(lookup)))) {
     for (unsigned i = 0; i < lookup->query_count; i++)
       aiodns_query_give_up(&lookup->query[i]);
   }
@@ -250,8 +270,9 @@ static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
   }
   if (lookup->probing) {
     lookup->probing = false;
-    if (verdict.outcome == AIODNS_ANSWER || verdict.outcome == AIODNS_NO_DATA) {
-      /* The name exists: a server here errs on letter case. The probe itself is not believed. */
+    bool error = verdict.outcome == AIODNS_FAILED && lookup->query[0].got_reply;
+    if (verdict.outcome == AIODNS_ANSWER || verdict.outcome == AIODNS_NO_DATA || error) {
+      /* The name may exist: a server here errs on letter case. The probe itself is not believed. */
       lookup->plain = true;
       ask_candidate(lookup, lookup->wanted_count, lookup->candidate_server, share_of(lookup, now_us), now_us);
       return;
@@ -265,6 +286,8 @@ static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
   /* Who has answered is asked first for the next name, too: a dead server costs its wait once a lookup. */
   if (lookup->query[0].answered_by >= 0)
     lookup->first_server = (uint8_t)lookup->query[0].answered_by;
+  if (verdict.outcome != AIODNS_FAILED || verdict.failure == AIODNS_FAILURE_SERVFAIL)
+    lookup->deadline_us += now_us - lookup->turn_us;
   aiodns_search_report(&lookup->search, verdict);
   next_candidate(lookup, now_us);
 }
@@ -291,7 +314,7 @@ void aiodns_lookup_start(struct aiodns_lookup *lookup, int64_t now_us)
 
 bool aiodns_lookup_task(struct aiodns_lookup *lookup, struct aiodns_task *ret)
 {
-  for (unsigned i = 0; i < AIODNS_LOOKUP_QUERIES; i++) /* one that is no longer asked may have to be closed */
+  for (unsigned i = 0; i < lookup->wanted_count; i++) /* one that is no longer asked may have to be closed */
     if (aiodns_query_task(&lookup->query[i], ret)) {
       ret->channel = (uint8_t)(ret->channel + i * AIODNS_QUERY_CHANNELS);
       return true;
@@ -358,5 +381,5 @@ void aiodns_lookup_abandon(struct aiodns_lookup *lookup, int error)
   for (unsigned i = 0; i < lookup->query_count; i++)
     aiodns_query_give_up(&lookup->query[i]);
   lookup->error = error;
-  end(lookup, AIODNS_LOCAL);
+  end(lookup, aiodns_error_is_refusal(error) || error == EACCES ? AIODNS_UNUSABLE : AIODNS_LOCAL);
 }

@@ -9,9 +9,10 @@
  *     tell it: _received(), _refused(), _not_opened(), or just _elapsed()
  *   do every aiodns_lookup_task() that is left (they close sockets), aiodns_lookup_done()
  *
- * Invariants: it ends no later than `timeout` times `attempts` after its start; once one family has an answer
- * the other may take until 0.9 s after the candidate's start, or 0.3 s more; a family that failed never
- * spoils one that answered.
+ * Invariants: it ends no later than `timeout` times `attempts` after its start, not counting the time of
+ * search candidates that were answered (it is silence that is bounded, not a long list); once one family has
+ * an answer the other may take until 0.9 s after the candidate's start, or 0.3 s more, unless this machine
+ * cannot reach what is in hand; a family that failed never spoils one that answered.
  *
  * NXDOMAIN in reply to mixed letter case is believed only when the same question in lower case gets it, too:
  * container engines' embedded servers compare letter case, and pass on to others what they do not know.  A
@@ -37,6 +38,8 @@ enum {
 struct aiodns_sources {
   bool (*random)(void *source, uint8_t *buf, size_t len); /* as struct aiodns_entropy's fill */
   aiodns_search_more *search_more;                        /* NULL: the list ends with _res's */
+  /* Whether this machine has a route to one of the addresses, without sending anything. NULL: it has. */
+  bool (*reaches)(void *source, const struct aiodns_answer *answer);
   void *source;
 };
 
@@ -44,8 +47,10 @@ struct aiodns_lookup {
   const struct aiodns_conf *conf;
   struct aiodns_answer *answer; /* AIODNS_LOOKUP_QUERIES of them, borrowed */
   struct aiodns_entropy entropy;
+  struct aiodns_sources sources;
   struct aiodns_search search;
   uint16_t type[AIODNS_LOOKUP_QUERIES];
+  uint16_t probe_type;
   uint8_t query_count;                    /* of those, how many this candidate is asked for */
   uint8_t first_server, candidate_server; /* asked first: in general; for the questions that are out */
   uint8_t wanted_count;
@@ -58,6 +63,7 @@ struct aiodns_lookup {
   struct aiodns_name candidate;
   int64_t round_trip_us; /* what a server that said NXDOMAIN took; 0: none did */
   int64_t deadline_us, candidate_start_us, candidate_deadline_us;
+  int64_t turn_us;  /* when the candidate was first asked; its later rounds begin at candidate_start_us */
   int64_t grace_us; /* when the query that is left is given up; INT64_MAX while none has ended well */
   struct aiodns_query query[AIODNS_LOOKUP_QUERIES];
 };
@@ -95,7 +101,8 @@ void aiodns_lookup_not_opened(struct aiodns_lookup *lookup, unsigned channel, in
 int64_t aiodns_lookup_due(const struct aiodns_lookup *lookup);
 void aiodns_lookup_elapsed(struct aiodns_lookup *lookup, int64_t now_us);
 
-/* The driver cannot go on (it cannot wait, say): ends the lookup with AIODNS_LOCAL and this errno. */
+/* The driver cannot go on (it cannot wait, say): ends the lookup with AIODNS_LOCAL and this errno, or as
+ * AIODNS_UNUSABLE where a rule forbids it. */
 void aiodns_lookup_abandon(struct aiodns_lookup *lookup, int error);
 
 #endif

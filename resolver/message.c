@@ -1,5 +1,6 @@
 #include "message.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum {
@@ -22,18 +23,55 @@ static uint8_t *put_u16(uint8_t *at, unsigned value)
 
 static bool is_letter(uint8_t c)
 {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+  return (uint8_t)((c | 0x20) - 'a') < 26;
 }
 
-/* The octet at `i` of the name as this query sends it.  Octets of length are at most 63: never letters. */
+static bool is_lower(const struct aiodns_form *form)
+{
+  return form->lower || form->plain;
+}
+
 static uint8_t sent_octet(const struct aiodns_form *form, size_t i)
 {
   uint8_t c = form->name->wire[i];
   if (!is_letter(c))
     return c;
-  if (form->plain)
-    return (uint8_t)(c | 0x20);
-  return form->flip[i / 8] >> (i % 8) & 1 ? (uint8_t)(c ^ 0x20) : c;
+  return is_lower(form) ? c | 0x20 : (uint8_t)(c ^ (form->flip[i / 8] >> i % 8 & 1) << 5);
+}
+
+enum { OCTETS = 8 }; /* taken at once */
+static const uint64_t each = 0x0101010101010101;
+
+/* 0x20 in octet i of memory for bit i. */
+static uint64_t spread(uint8_t bits)
+{
+  uint64_t at = (bits * each) & 0x8040201008040201;
+  return htole64((((at & 0x7f * each) + 0x7f * each) | at) >> 2 & 0x20 * each);
+}
+
+/* 0x20 in each octet that is a letter. */
+static uint64_t letters(uint64_t octets)
+{
+  uint64_t low = (octets | 0x20 * each) & 0x7f * each;
+  return ((low + (0x80 - 'a') * each) & ~(low + (0x7f - 'z') * each) & ~octets) >> 2 & 0x20 * each;
+}
+
+/*
+ * The name as this query sends it.  Octets of length are at most 63: never letters.  Up to OCTETS - 1 more
+ * may be written, but never beyond what a name of any length takes.
+ */
+static void put_sent_name(const struct aiodns_form *form, uint8_t at[AIODNS_NAME_MAX])
+{
+  size_t len = form->name->len, i = 0;
+
+  for (; i < len && i + OCTETS <= AIODNS_NAME_MAX; i += OCTETS) {
+    uint64_t octets;
+    memcpy(&octets, form->name->wire + i, OCTETS);
+    octets ^= (is_lower(form) ? ~octets : spread(form->flip[i / 8])) & letters(octets);
+    memcpy(at + i, &octets, OCTETS);
+  }
+  for (; i < len; i++)
+    at[i] = sent_octet(form, i);
 }
 
 size_t aiodns_message_query(const struct aiodns_form *form, uint8_t *buf)
@@ -45,8 +83,8 @@ size_t aiodns_message_query(const struct aiodns_form *form, uint8_t *buf)
   at = put_u16(at, 0);
   at = put_u16(at, 0);
   at = put_u16(at, form->plain ? 0 : 1); /* ARCOUNT: the OPT record */
-  for (size_t i = 0; i < form->name->len; i++)
-    *at++ = sent_octet(form, i);
+  put_sent_name(form, at);
+  at += form->name->len;
   at = put_u16(at, form->type);
   at = put_u16(at, CLASS_IN);
   if (!form->plain) { /* RFC 6891 section 6.1.2: root name, type, size, extended RCODE and flags, no options
@@ -68,15 +106,12 @@ static bool question_matches(const struct aiodns_form *form, struct aiodns_curso
   uint16_t type = aiodns_cursor_u16(c), class = aiodns_cursor_u16(c);
   if (c->bad || type != form->type || class != CLASS_IN)
     return false;
-  *exact = true;
-  for (size_t i = 0; i < form->name->len; i++) {
-    uint8_t sent = sent_octet(form, i);
-    if (name[i] == sent)
-      continue;
-    if (!is_letter(sent) || (name[i] ^ sent) != 0x20)
+  uint8_t sent[AIODNS_NAME_MAX];
+  put_sent_name(form, sent);
+  *exact = memcmp(name, sent, form->name->len) == 0;
+  for (size_t i = 0; !*exact && i < form->name->len; i++)
+    if (name[i] != sent[i] && (!is_letter(sent[i]) || (name[i] ^ sent[i]) != 0x20))
       return false;
-    *exact = false;
-  }
   return true;
 }
 
@@ -97,7 +132,7 @@ enum aiodns_match aiodns_message_match(const struct aiodns_form *form, const uin
   bool exact = false;
   if (questions != 1 || !question_matches(form, &c, &exact))
     return AIODNS_MATCH_NONE;
-  return exact || any_case || form->plain ? AIODNS_MATCH_REPLY : AIODNS_MATCH_CASE;
+  return exact || any_case || is_lower(form) ? AIODNS_MATCH_REPLY : AIODNS_MATCH_CASE;
 }
 
 /* Past the question section, with the counts of the sections behind it. */
@@ -108,8 +143,7 @@ struct aiodns_records aiodns_records_of(const uint8_t *msg, size_t len)
   struct aiodns_records records = {.answers = aiodns_cursor_u16(&c), .authorities = aiodns_cursor_u16(&c)};
   aiodns_cursor_u16(&c);
   if (questions == 1) {
-    struct aiodns_name name;
-    aiodns_name_read(&c, &name);
+    aiodns_name_skip(&c);
     aiodns_cursor_take(&c, 4);
   }
   records.cursor = c;
@@ -147,22 +181,16 @@ static unsigned upper_rcode(struct aiodns_records records, unsigned additionals)
 
 struct aiodns_header aiodns_message_header(const uint8_t *msg, size_t len)
 {
-  struct aiodns_records records = aiodns_records_of(msg, len);
   unsigned rcode = msg[3] & RCODE_MASK;
-  bool nothing = rcode == AIODNS_RCODE_NOERROR && records.answers == 0;
+  bool nothing = rcode == AIODNS_RCODE_NOERROR && (msg[6] | msg[7]) == 0; /* ANCOUNT */
 
   if (nothing)
-    rcode |= upper_rcode(records, (unsigned)msg[10] << 8 | msg[11]) << 4;
+    rcode |= upper_rcode(aiodns_records_of(msg, len), (unsigned)msg[10] << 8 | msg[11]) << 4;
   return (struct aiodns_header){
       .rcode = (uint16_t)rcode,
       .truncated = msg[2] & FLAG_TC,
       .lame = nothing && !(msg[2] & FLAG_AA) && !(msg[3] & FLAG_RA),
   };
-}
-
-void aiodns_message_restore_case(const struct aiodns_form *form, uint8_t *msg)
-{
-  memcpy(msg + AIODNS_HEADER_LEN, form->name->wire, form->name->len);
 }
 
 bool aiodns_records_next(struct aiodns_records *records, uint16_t *left, struct aiodns_record *ret)
@@ -182,17 +210,51 @@ bool aiodns_records_next(struct aiodns_records *records, uint16_t *left, struct 
   return false;
 }
 
-/* Whether the data has the length and form of its type. */
+/* Gives labels that begin with those of the question as sent, letter for letter, the program's letters. */
+static void restore_labels(const struct aiodns_form *form, const uint8_t *sent, uint8_t *at, size_t room)
+{
+  for (size_t i = 0; sent[i] && i + 1 + sent[i] <= room; i += 1 + (size_t)sent[i]) {
+    if (memcmp(at + i, sent + i, 1 + (size_t)sent[i]) != 0)
+      break;
+    memcpy(at + i, form->name->wire + i, 1 + (size_t)sent[i]);
+  }
+}
+
+void aiodns_message_restore_case(const struct aiodns_form *form, uint8_t *msg, size_t len)
+{
+  struct aiodns_records records;
+  uint8_t sent[AIODNS_NAME_MAX];
+  bool made = false;
+
+  memcpy(msg + AIODNS_HEADER_LEN, form->name->wire, form->name->len);
+  if (is_lower(form))
+    return;
+  records = aiodns_records_of(msg, len);
+  for (struct aiodns_cursor *c = &records.cursor; records.answers > 0; records.answers--) {
+    aiodns_name_skip(c);
+    uint16_t type = aiodns_cursor_u16(c);
+    aiodns_cursor_take(c, 2 + 4);
+    uint16_t rdlength = aiodns_cursor_u16(c);
+    size_t data = c->pos;
+    aiodns_cursor_take(c, rdlength);
+    if (c->bad || type == form->type) /* what is asked for stands behind the chain that leads to it */
+      break;
+    if (type != AIODNS_TYPE_CNAME)
+      continue;
+    if (!made)
+      put_sent_name(form, sent);
+    made = true;
+    restore_labels(form, sent, msg + data, rdlength);
+  }
+}
+
+/* Whether a name in the data can be read, and is all of it. */
 static bool data_fits(const struct aiodns_record *record)
 {
   struct aiodns_cursor data = record->data;
   struct aiodns_name name;
 
   switch (record->type) {
-  case AIODNS_TYPE_A:
-    return data.len - data.pos == 4;
-  case AIODNS_TYPE_AAAA:
-    return data.len - data.pos == 16;
   case AIODNS_TYPE_CNAME:
   case AIODNS_TYPE_PTR:
     aiodns_name_read(&data, &name);
@@ -223,10 +285,9 @@ bool aiodns_message_negative_ttl(const uint8_t *msg, size_t len, const struct ai
   while (aiodns_records_next(&records, &records.authorities, &record)) {
     if (record.type != AIODNS_TYPE_SOA || !aiodns_name_within(name, &record.owner))
       continue;
-    struct aiodns_name skipped;
-    aiodns_name_read(&record.data, &skipped); /* MNAME */
-    aiodns_name_read(&record.data, &skipped); /* RNAME */
-    aiodns_cursor_take(&record.data, 16);     /* SERIAL, REFRESH, RETRY, EXPIRE */
+    aiodns_name_skip(&record.data);       /* MNAME */
+    aiodns_name_skip(&record.data);       /* RNAME */
+    aiodns_cursor_take(&record.data, 16); /* SERIAL, REFRESH, RETRY, EXPIRE */
     uint32_t minimum = aiodns_cursor_u32(&record.data);
     if (record.data.bad)
       continue;

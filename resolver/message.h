@@ -40,7 +40,8 @@ struct aiodns_form {
   const uint8_t *flip; /* AIODNS_FLIP_LEN octets; bit i: the letter at octet i has the other case */
   uint16_t type;
   uint16_t id;
-  bool plain;             /* lower case and no EDNS: for servers that err on either */
+  bool lower;             /* lower case: for servers that err on others */
+  bool plain;             /* the same without EDNS: for servers that err on that, too */
   bool recursion_desired; /* RD */
   bool authentic_data;    /* AD: `trust-ad` of resolv.conf(5) */
 };
@@ -52,7 +53,7 @@ enum aiodns_match {
   AIODNS_MATCH_NONE,  /* no reply to this query: wrong ID or question, no reply at all, too short */
   AIODNS_MATCH_CASE,  /* all is right but the letter case */
   AIODNS_MATCH_BARE,  /* an error that is a header alone: ID right, no question to check */
-  AIODNS_MATCH_REPLY, /* ID, question, and its exact letter case; for a plain query any case */
+  AIODNS_MATCH_REPLY, /* ID, question, and its exact letter case; for one in lower case any case */
 };
 
 /* `any_case`: the transport (TCP) already proves who wrote it, so letter case need not. */
@@ -68,9 +69,12 @@ struct aiodns_header {
 /* For a message that is BARE or REPLY. */
 struct aiodns_header aiodns_message_header(const uint8_t *msg, size_t len);
 
-/* Gives the question of a REPLY the letter case that the program gave, so that names compressed onto it show
- * that. */
-void aiodns_message_restore_case(const struct aiodns_form *form, uint8_t *msg);
+/*
+ * Gives the question of a REPLY the letter case that the program gave, so that names compressed onto it show
+ * that; and so the labels that a server has copied from it into a CNAME made for a DNAME (RFC 6672
+ * section 3.1).
+ */
+void aiodns_message_restore_case(const struct aiodns_form *form, uint8_t *msg, size_t len);
 
 /* A reader over the records of the answer section, then of the authority section. */
 struct aiodns_records {
@@ -92,7 +96,7 @@ struct aiodns_records aiodns_records_of(const uint8_t *msg, size_t len);
  * bad. */
 bool aiodns_records_next(struct aiodns_records *records, uint16_t *left, struct aiodns_record *ret);
 
-/* Whether the whole answer section can be read, with data in it of the form that each type has. */
+/* Whether the whole answer section can be read, the names in it included. */
 bool aiodns_message_well_formed(const uint8_t *msg, size_t len);
 
 /*

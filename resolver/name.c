@@ -7,20 +7,28 @@ static uint8_t lower(uint8_t c)
   return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
 }
 
+/* Sets of ASCII characters, a bit for each. */
+static const uint64_t host_octets[2] = {0x03ff200000000000,
+                                        0x07fffffe87fffffe}; /* letters, digits, '-', '_' */
+/* All that is printable, but what RFC 1035 section 5.1 and glibc escape: "$().;@\\ and the blank. */
+static const uint64_t plain_octets[2] = {0xf7ffbcea00000000, 0x7fffffffeffffffe};
+
+static bool has(const uint64_t of[2], uint8_t c)
+{
+  return c < 128 && (of[c / 64] >> c % 64 & 1);
+}
+
 static bool is_digit(char c)
 {
   return c >= '0' && c <= '9';
 }
 
-/* One character of master file form at *text, which is moved past it.  -1 for a bad escape. */
+/* One character of master file form, whose backslash is at *text, which is moved past it.  -1 for a bad
+ * escape.
+ */
 static int unescape(const char **text)
 {
-  const char *p = *text;
-  if (*p != '\\') {
-    *text = p + 1;
-    return (uint8_t)*p;
-  }
-  p++;
+  const char *p = *text + 1;
   if (!is_digit(*p)) {
     *text = p + 1;
     return *p ? (uint8_t)*p : -1;
@@ -42,11 +50,13 @@ bool aiodns_name_from_text(struct aiodns_name *ret, const char *text)
   else if (*text == '\0')
     return false;
   while (*text) {
-    size_t label = 0;
+    size_t label = 0,
+           room = len + 2 < AIODNS_NAME_MAX ? AIODNS_NAME_MAX - 2 - len : 0; /* its length, the root */
+    if (room > AIODNS_LABEL_MAX)
+      room = AIODNS_LABEL_MAX;
     while (*text && *text != '.') {
-      int c = unescape(&text);
-      /* One octet for the label's length, one for the root. */
-      if (c < 0 || label == AIODNS_LABEL_MAX || len + 1 + label + 1 >= AIODNS_NAME_MAX)
+      int c = *text == '\\' ? unescape(&text) : (uint8_t)*text++;
+      if (c < 0 || label == room)
         return false;
       name.wire[len + 1 + label++] = (uint8_t)c;
     }
@@ -146,6 +156,25 @@ void aiodns_name_read(struct aiodns_cursor *c, struct aiodns_name *ret)
   c->bad = true;
 }
 
+void aiodns_name_skip(struct aiodns_cursor *c)
+{
+  size_t start = c->pos;
+
+  while (!c->bad && c->pos < c->len && c->pos - start < AIODNS_NAME_MAX) {
+    uint8_t octet = c->data[c->pos];
+    if (octet >= 0xc0) {
+      aiodns_cursor_take(c, 2);
+      return;
+    }
+    if (octet > AIODNS_LABEL_MAX)
+      break;
+    aiodns_cursor_take(c, 1 + (size_t)octet);
+    if (octet == 0)
+      return;
+  }
+  c->bad = true;
+}
+
 size_t aiodns_name_to_text(const struct aiodns_name *name, char *buf)
 {
   size_t out = 0;
@@ -155,16 +184,17 @@ size_t aiodns_name_to_text(const struct aiodns_name *name, char *buf)
       buf[out++] = '.';
     for (size_t i = 1; i <= name->wire[at]; i++) {
       uint8_t c = name->wire[at + i];
-      if (c <= 0x20 || c >= 0x7f) {
+      if (has(plain_octets, c)) {
+        buf[out++] = (char)c;
+      } else if (c <= 0x20 || c >= 0x7f) {
         buf[out++] = '\\';
         buf[out++] = (char)('0' + c / 100);
         buf[out++] = (char)('0' + c / 10 % 10);
         buf[out++] = (char)('0' + c % 10);
-        continue;
-      }
-      if (strchr("\".;\\()@$", c))
+      } else {
         buf[out++] = '\\';
-      buf[out++] = (char)c;
+        buf[out++] = (char)c;
+      }
     }
   }
   if (out == 0)
@@ -208,13 +238,14 @@ bool aiodns_name_within(const struct aiodns_name *name, const struct aiodns_name
 
 bool aiodns_name_is_host(const struct aiodns_name *name)
 {
-  if (name->len == 0 || (name->wire[0] > 0 && name->wire[1] == '-'))
-    return false;
+  return name->len > 0 && !(name->wire[0] > 0 && name->wire[1] == '-') && aiodns_name_is_host_part(name);
+}
+
+bool aiodns_name_is_host_part(const struct aiodns_name *name)
+{
   for (size_t at = 0; name->wire[at]; at += 1 + (size_t)name->wire[at])
-    for (size_t i = 1; i <= name->wire[at]; i++) {
-      uint8_t c = lower(name->wire[at + i]);
-      if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_')
+    for (size_t i = 1; i <= name->wire[at]; i++)
+      if (!has(host_octets, name->wire[at + i]))
         return false;
-    }
   return true;
 }

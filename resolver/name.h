@@ -41,6 +41,9 @@ void aiodns_name_from_address(struct aiodns_name *ret, int family, const void *a
  */
 void aiodns_name_read(struct aiodns_cursor *c, struct aiodns_name *ret);
 
+/* Goes past a name, wherever its pointer leads: for one that has been read before, or is not looked at. */
+void aiodns_name_skip(struct aiodns_cursor *c);
+
 /*
  * Writes the text that ns_name_ntop(3) writes, without a last dot, and a NUL.  Returns its length without the
  * NUL; buf has room for AIODNS_NAME_TEXT_MAX.
@@ -57,5 +60,8 @@ bool aiodns_name_within(const struct aiodns_name *name, const struct aiodns_name
 
 /* Letters, digits, `-` and `_` only, with no `-` in front: what glibc lets pass as a host name. */
 bool aiodns_name_is_host(const struct aiodns_name *name);
+
+/* The same for what stands behind other labels: it may begin with `-`. */
+bool aiodns_name_is_host_part(const struct aiodns_name *name);
 
 #endif

@@ -12,7 +12,8 @@ static struct aiodns_form form_of(const struct aiodns_query *query, const struct
       .flip = channel->flip,
       .type = query->chain.type,
       .id = channel->id,
-      .plain = channel->plain,
+      .lower = channel->plain,
+      .plain = channel->plain && !channel->edns,
       .recursion_desired = query->conf->recursion_desired,
       .authentic_data = query->conf->trust_ad,
   };
@@ -37,7 +38,7 @@ bool aiodns_query_listens(const struct aiodns_query *query, unsigned channel)
 
 bool aiodns_query_task(struct aiodns_query *query, struct aiodns_task *ret)
 {
-  for (unsigned c = 0; c < AIODNS_QUERY_CHANNELS; c++) {
+  for (unsigned c = 0; c < aiodns_channel_count(query); c++) {
     struct aiodns_channel *channel = &query->channel[c];
     switch (channel->state) {
     case AIODNS_CHANNEL_IDLE:
@@ -163,13 +164,13 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
   }
   bool nxdomain = header.rcode == AIODNS_RCODE_NXDOMAIN;
   if ((header.rcode == AIODNS_RCODE_NOERROR && !header.lame) || nxdomain) {
-    aiodns_message_restore_case(&form, msg);
+    aiodns_message_restore_case(&form, msg, len);
     read_reply(query, c, msg, len, nxdomain, now_us);
     return;
   }
   bool perhaps_edns = header.rcode == AIODNS_RCODE_FORMERR || header.rcode == AIODNS_RCODE_NOTIMP ||
                       header.rcode == AIODNS_RCODE_BADVERS;
-  if (perhaps_edns && !channel->plain) {
+  if (perhaps_edns && !form.plain) {
     query->round_trip_us = channel->sent_us ? now_us - channel->sent_us : 0;
     aiodns_turn_go_plain(query, s, match == AIODNS_MATCH_BARE, now_us);
     return;
@@ -249,9 +250,11 @@ void aiodns_query_not_opened(struct aiodns_query *query, unsigned channel, int e
   query->channel[channel].state = AIODNS_CHANNEL_IDLE;
   if (query->done)
     return;
-  if (is_lack(error))
+  if (is_lack(error)) {
     query->local_error = error;
-  else if (error == EPERM || error == EACCES)
+    query->lacked_tcp |= aiodns_channel_is_tcp(channel) &&
+                         query->server[aiodns_channel_server(channel)].cause == AIODNS_CAUSE_TRUNCATED;
+  } else if (aiodns_error_is_refusal(error) || error == EACCES)
     query->not_permitted = true;
   if (aiodns_channel_is_tcp(channel))
     aiodns_turn_tcp_failed(query, aiodns_channel_server(channel), now_us);
@@ -264,10 +267,12 @@ void aiodns_query_not_opened(struct aiodns_query *query, unsigned channel, int e
 void aiodns_query_init(struct aiodns_query *query, const struct aiodns_conf *conf,
                        struct aiodns_entropy *entropy, struct aiodns_answer *answer)
 {
-  memset(query, 0, sizeof *query);
+  memset(query, 0,
+         offsetof(struct aiodns_query, channel) + 2 * conf->server_count * sizeof query->channel[0]);
   query->conf = conf;
   query->entropy = entropy;
   query->answer = answer;
+  query->answered_by = -1;
 }
 
 void aiodns_query_renew(struct aiodns_query *query)
@@ -276,7 +281,7 @@ void aiodns_query_renew(struct aiodns_query *query)
   query->attempt = query->sends = 0;
   query->started = query->done = query->lingering = false;
   query->got_servfail = query->got_reply = query->was_silent = false;
-  query->not_permitted = query->answered_plain = false;
+  query->not_permitted = query->answered_plain = query->lacked_tcp = false;
   query->local_error = 0;
   query->answered_by = -1;
   query->round_trip_us = 0;
@@ -284,7 +289,7 @@ void aiodns_query_renew(struct aiodns_query *query)
 
 void aiodns_query_done(struct aiodns_query *query)
 {
-  for (unsigned c = 0; c < AIODNS_QUERY_CHANNELS; c++)
+  for (unsigned c = 0; c < aiodns_channel_count(query); c++)
     aiodns_stream_next(&query->channel[c].stream);
 }
 

@@ -22,6 +22,8 @@
 #include "reply.h"
 #include "stream.h"
 
+#include <errno.h>
+
 enum {
   AIODNS_QUERY_CHANNELS = 2 * AIODNS_SERVERS_MAX,
   AIODNS_SENDS_MAX = 16,      /* datagrams a query */
@@ -48,7 +50,8 @@ enum aiodns_channel_state {
 
 struct aiodns_channel {
   enum aiodns_channel_state state;
-  bool plain;     /* the query is in lower case, without EDNS */
+  bool plain;     /* the query is in lower case, and without EDNS */
+  bool edns;      /* or with it, all the same */
   bool connected; /* TCP: somebody is there */
   uint16_t id;
   uint8_t flip[AIODNS_FLIP_LEN];
@@ -124,10 +127,17 @@ struct aiodns_query {
   bool lingering;      /* every server has refused; a reply behind an ICMP error may still come */
   bool got_servfail, got_reply, was_silent;
   bool not_permitted;
+  bool lacked_tcp; /* local_error kept a truncated reply from being asked for whole */
   int local_error; /* errno of a lack of descriptors or memory; 0: none */
   struct aiodns_attempted server[AIODNS_SERVERS_MAX];
-  struct aiodns_channel channel[AIODNS_QUERY_CHANNELS];
+  struct aiodns_channel channel[AIODNS_QUERY_CHANNELS]; /* last: those of no server are never looked at */
 };
+
+/* By a rule over this process, a filter of system calls say.  EACCES may also be an ICMPv6 error. */
+static inline bool aiodns_error_is_refusal(int error)
+{
+  return error == EPERM || error == ENOSYS;
+}
 
 enum aiodns_task_kind {
   AIODNS_TASK_OPEN, /* open a socket to task.server, connect it, send the channel's payload */

@@ -10,16 +10,17 @@
 #include "message.h"
 
 enum {
-  /* CNAMEs followed for one question, over all its messages. BIND stops at 16, glibc's chains fit one
-     message. */
+  /* CNAMEs whose target is asked for in another message. BIND stops at 16, glibc does not ask at all. */
   AIODNS_CHAIN_MAX = 16,
+  /* Records looked at for the chain inside one message: as many CNAMEs as a datagram holds, squared. */
+  AIODNS_CHAIN_RECORDS_MAX = 1 << 16,
 };
 
 enum aiodns_reading {
   AIODNS_READ_ANSWER,   /* the answer is complete */
   AIODNS_READ_NEGATIVE, /* no such name or no such data */
   AIODNS_READ_CHAIN,    /* the chain leaves this message: its last name has to be asked */
-  AIODNS_READ_LOOP,     /* more than AIODNS_CHAIN_MAX CNAMEs */
+  AIODNS_READ_LOOP,     /* the chain has no end, or more links than any that is meant */
   AIODNS_READ_BAD,      /* malformed: not a reply */
   AIODNS_READ_LOCAL,    /* out of memory; the answer says so */
 };

@@ -8,7 +8,11 @@
 static const struct aiodns_sources sources = {
     .random = aiodns_drive_random,
     .search_more = aiodns_files_search_more,
+    .reaches = aiodns_drive_reaches,
 };
+
+/* The only thing that outlives a lookup; only says what need not be read. */
+static struct aiodns_hosts etc_hosts = AIODNS_HOSTS_AT(AIODNS_HOSTS_PATH);
 
 static void result_init(struct aiodns_result *result, uint8_t first_len, uint8_t second_len)
 {
@@ -66,9 +70,12 @@ static void resolve_localhost(struct aiodns_result *result, const char *name, in
   static const uint8_t ipv4[4] = {127, 0, 0, 1};
   static const struct in6_addr ipv6 = IN6ADDR_LOOPBACK_INIT;
 
+  size_t len = strlen(name);
+
+  len -= len > 1 && name[len - 1] == '.';
   for (unsigned i = 0; i < (family == AF_UNSPEC ? 2u : 1u); i++) {
     struct aiodns_answer *answer = &result->answer[i];
-    if (aiodns_answer_add_name(answer, name, strlen(name), true) &&
+    if (aiodns_answer_add_name(answer, name, len, true) &&
         aiodns_answer_add_address(answer, answer->address_len == 4 ? (const void *)ipv4 : &ipv6))
       answer->outcome = AIODNS_ANSWER;
   }
@@ -138,7 +145,7 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
   char alias[AIODNS_NAME_TEXT_MAX];
 
   result_init(ret, family == AF_INET6 ? 16 : 4, 16);
-  if (aiodns_hosts_by_name(AIODNS_HOSTS_PATH, name, family, ret->answer, &ret->first) > 0) {
+  if (aiodns_hosts_by_name(&etc_hosts, name, family, ret->answer, &ret->first) > 0) {
     if (!out_of_memory(ret))
       end(ret, AIODNS_SOURCE_HOSTS, AIODNS_ANSWER);
     return;
@@ -159,6 +166,13 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
   ask_servers(ret, state, aliased ? alias : name, &wire, family, twice);
 }
 
+bool aiodns_resolve_embeds_ipv4(const void *address)
+{
+  struct in6_addr in6;
+  memcpy(&in6, address, sizeof in6);
+  return IN6_IS_ADDR_V4MAPPED(&in6) || IN6_IS_ADDR_V4COMPAT(&in6) || IN6_IS_ADDR_UNSPECIFIED(&in6);
+}
+
 void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state *state, int family,
                             const void *address)
 {
@@ -167,7 +181,7 @@ void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state 
   struct aiodns_name name;
 
   result_init(ret, 0, 0);
-  if (aiodns_hosts_by_address(AIODNS_HOSTS_PATH, family, address, &ret->answer[0])) {
+  if (aiodns_hosts_by_address(&etc_hosts, family, address, &ret->answer[0])) {
     end(ret, AIODNS_SOURCE_HOSTS, AIODNS_ANSWER);
     return;
   }
@@ -177,10 +191,10 @@ void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state 
     end(ret, AIODNS_SOURCE_NONE, AIODNS_UNUSABLE);
     return;
   }
-  if (family == AF_INET6) { /* the name of an IPv4-mapped address is that of the IPv4 address */
+  if (family == AF_INET6) {
     struct in6_addr in6;
     memcpy(&in6, address, sizeof in6);
-    if (IN6_IS_ADDR_V4MAPPED(&in6))
+    if (aiodns_resolve_embeds_ipv4(address))
       aiodns_name_from_address(&name, AF_INET, in6.s6_addr + 12);
     else
       aiodns_name_from_address(&name, AF_INET6, &in6);

@@ -41,6 +41,10 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
 void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state *state, int family,
                             const void *address);
 
+/* Whether it is an IPv6 address whose names are those of the IPv4 address in its end, as in glibc:
+ * ::ffff:a.b.c.d and ::a.b.c.d, but not ::1. */
+bool aiodns_resolve_embeds_ipv4(const void *address);
+
 /* A result for a lookup that could not even begin: AIODNS_LOCAL with this errno.  The caller's to finish,
  * too. */
 void aiodns_result_fail(struct aiodns_result *ret, int error);

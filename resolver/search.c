@@ -32,7 +32,7 @@ static bool list_entry(struct aiodns_search *search, char *buf, const char **ret
   return search->more && search->more(search->source, search->conf, search->index, buf);
 }
 
-/* The next candidate from the list; names that would be too long or malformed are passed over. */
+/* The next candidate from the list; names that would be too long, or no host names, are passed over. */
 static bool next_from_list(struct aiodns_search *search, struct aiodns_name *ret)
 {
   char buf[AIODNS_NAME_TEXT_MAX];
@@ -49,7 +49,7 @@ static bool next_from_list(struct aiodns_search *search, struct aiodns_name *ret
     if (aiodns_name_from_text(&suffix, *domain ? domain : ".")) {
       if (suffix.len == 1)
         search->as_is_tried = true;
-      if (aiodns_name_append(ret, &suffix))
+      if (aiodns_name_append(ret, &suffix) && aiodns_name_is_host_part(&suffix))
         return true;
     }
     if (search->step != AIODNS_SEARCH_LIST)
@@ -88,9 +88,12 @@ bool aiodns_search_next(struct aiodns_search *search, struct aiodns_name *ret)
 bool aiodns_search_has_more(const struct aiodns_search *search)
 {
   static const struct aiodns_verdict silent = {.outcome = AIODNS_FAILED, .failure = AIODNS_FAILURE_SILENT};
-  struct aiodns_search copy = *search;
+  struct aiodns_search copy;
   struct aiodns_name next;
 
+  if (search->as_is_tried && search->index >= search->conf->search_count)
+    return false;
+  copy = *search;
   copy.more = NULL; /* whoever has a longer list than _res shows has an entry in _res behind this one, too */
   aiodns_search_report(&copy, silent);
   return aiodns_search_next(&copy, &next);

@@ -1,8 +1,9 @@
 #include "special.h"
 
+#include "kernel.h"
+
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 enum special_scope {
   ITSELF = 1,
@@ -10,16 +11,17 @@ enum special_scope {
 };
 
 static const struct {
-  const char *name;
+  char name[10];
+  uint8_t len;
   uint8_t scope;
   uint8_t is; /* enum aiodns_special */
 } special[] = {
-    {"localhost", ITSELF | BELOW, AIODNS_SPECIAL_LOCALHOST}, /* RFC 6761 section 6.3 */
-    {"invalid", ITSELF | BELOW, AIODNS_SPECIAL_NOWHERE},     /* RFC 6761 section 6.4 */
-    {"onion", ITSELF | BELOW, AIODNS_SPECIAL_NOWHERE},       /* RFC 7686 section 2 */
-    {"local", BELOW, AIODNS_SPECIAL_NOT_MINE},               /* RFC 6762 section 3: mDNS's */
-    {"_gateway", ITSELF, AIODNS_SPECIAL_NOT_MINE},           /* nss-myhostname(8)'s */
-    {"_outbound", ITSELF, AIODNS_SPECIAL_NOT_MINE},
+    {"localhost", 9, ITSELF | BELOW, AIODNS_SPECIAL_LOCALHOST}, /* RFC 6761 section 6.3 */
+    {"invalid", 7, ITSELF | BELOW, AIODNS_SPECIAL_NOWHERE},     /* RFC 6761 section 6.4 */
+    {"onion", 5, ITSELF | BELOW, AIODNS_SPECIAL_NOWHERE},       /* RFC 7686 section 2 */
+    {"local", 5, BELOW, AIODNS_SPECIAL_NOT_MINE},               /* RFC 6762 section 3: mDNS's */
+    {"_gateway", 8, ITSELF, AIODNS_SPECIAL_NOT_MINE},           /* nss-myhostname(8)'s */
+    {"_outbound", 9, ITSELF, AIODNS_SPECIAL_NOT_MINE},
 };
 
 enum aiodns_special aiodns_special_of(const struct aiodns_name *name)
@@ -32,7 +34,7 @@ enum aiodns_special aiodns_special_of(const struct aiodns_name *name)
     last = at;
   uint8_t scope = last == 0 ? ITSELF : BELOW;
   for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
-    if ((special[i].scope & scope) && strlen(special[i].name) == name->wire[last] &&
+    if ((special[i].scope & scope) && special[i].len == name->wire[last] &&
         strncasecmp(special[i].name, (const char *)name->wire + last + 1, name->wire[last]) == 0)
       return (enum aiodns_special)special[i].is;
   return AIODNS_SPECIAL_NONE;
@@ -40,12 +42,11 @@ enum aiodns_special aiodns_special_of(const struct aiodns_name *name)
 
 bool aiodns_special_is_own(const char *name)
 {
-  char own[256]; /* HOST_NAME_MAX is 64 on Linux */
+  struct utsname own;
   size_t len = strlen(name);
 
-  if (gethostname(own, sizeof own) != 0)
+  if (aiodns_kernel_uname(&own) != 0)
     return false;
-  own[sizeof own - 1] = '\0';
   len -= len > 0 && name[len - 1] == '.';
-  return strlen(own) == len && strncasecmp(own, name, len) == 0;
+  return strlen(own.nodename) == len && strncasecmp(own.nodename, name, len) == 0;
 }

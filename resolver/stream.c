@@ -31,6 +31,7 @@ enum aiodns_stream_step aiodns_stream_feed(struct aiodns_stream *stream, const u
 
 void aiodns_stream_next(struct aiodns_stream *stream)
 {
-  free(stream->message);
+  if (stream->message)
+    free(stream->message);
   *stream = (struct aiodns_stream){0};
 }

@@ -16,7 +16,7 @@ static void channel_close(struct aiodns_query *query, unsigned c)
 
 void aiodns_turn_close_all(struct aiodns_query *query)
 {
-  for (unsigned c = 0; c < AIODNS_QUERY_CHANNELS; c++)
+  for (unsigned c = 0; c < aiodns_channel_count(query); c++)
     channel_close(query, c);
 }
 
@@ -31,7 +31,7 @@ void aiodns_turn_fail(struct aiodns_query *query)
 {
   bool heard = query->got_reply || query->was_silent;
 
-  if (query->local_error && !heard) {
+  if (query->local_error && (!heard || query->lacked_tcp)) {
     query->answer->error = query->local_error;
     aiodns_turn_finish(query, AIODNS_LOCAL);
   } else if (query->not_permitted && !heard) {
@@ -58,6 +58,8 @@ static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int
   channel->id = (uint16_t)(random[0] << 8 | random[1]);
   memcpy(channel->flip, random + 2, flip_len);
   channel->plain = plain;
+  /* Whoever only folds the letters gets a datagram that can be answered as long as the first. */
+  channel->edns = plain && query->server[aiodns_channel_server(c)].cause == AIODNS_CAUSE_CASE;
   channel->connected = false;
   channel->sent_us = now_us;
   channel->state = aiodns_channel_has_socket(channel) ? AIODNS_CHANNEL_REOPENING : AIODNS_CHANNEL_OPENING;
@@ -85,9 +87,10 @@ static void reset_stage(struct aiodns_query *query, unsigned s)
 
 void aiodns_turn_reset(struct aiodns_query *query)
 {
-  memset(query->server, 0, sizeof query->server);
-  for (unsigned s = 0; s < AIODNS_SERVERS_MAX; s++)
+  for (unsigned s = 0; s < query->conf->server_count; s++) {
+    query->server[s] = (struct aiodns_attempted){0};
     reset_stage(query, s);
+  }
 }
 
 /* Sends a datagram, on the socket that there is or a new one; nothing once all that may be sent are. */
@@ -194,7 +197,7 @@ static bool given_up(struct aiodns_query *query, unsigned s)
 
 bool aiodns_turn_anyone_left(const struct aiodns_query *query, bool hopeful)
 {
-  for (unsigned c = 0; c < AIODNS_QUERY_CHANNELS; c++) {
+  for (unsigned c = 0; c < aiodns_channel_count(query); c++) {
     enum aiodns_channel_state state = query->channel[c].state;
     if (state != AIODNS_CHANNEL_IDLE && state != AIODNS_CHANNEL_CLOSING &&
         !(hopeful && query->server[aiodns_channel_server(c)].icmp_refused))

@@ -9,6 +9,12 @@
 
 /* ---- Channels: an even number is a server's UDP, the odd one behind it its TCP ---- */
 
+/* Those behind it belong to servers that the configuration does not have. */
+static inline unsigned aiodns_channel_count(const struct aiodns_query *query)
+{
+  return query->conf->server_count * 2u;
+}
+
 static inline bool aiodns_channel_is_tcp(unsigned channel)
 {
   return channel % 2 == 1;

@@ -22,7 +22,7 @@ static void read_as(uint16_t type, uint8_t address_len, bool plain, const uint8_
   if (match == AIODNS_MATCH_REPLY || match == AIODNS_MATCH_CASE) {
     must(aiodns_message_match(&form, msg, len, true) == AIODNS_MATCH_REPLY);
     must(aiodns_message_header(msg, len).rcode < 4096);
-    aiodns_message_restore_case(&form, msg);
+    aiodns_message_restore_case(&form, msg, len);
   }
   enum aiodns_reading reading = aiodns_reply_read(&chain, msg, len, &answer);
   must(chain.hops <= AIODNS_CHAIN_MAX && chain.name.len > 0);

@@ -98,7 +98,7 @@ bool sim_attack_forge(struct sim_world *world, unsigned channel, struct sim_mess
   struct rng *rng = &world->attacker;
   const struct sim_query *query = &world->socket[channel].query;
   const struct sim_attack *attack = &world->attack;
-  bool plain = !query->edns;
+  bool plain = query->lower;
   uint16_t id = (uint16_t)rng_next(rng);
   unsigned flags = SIM_FLAG_QR | SIM_FLAG_RA;
   uint8_t other[AIODNS_NAME_MAX + 4];

@@ -54,6 +54,7 @@ static int64_t start_of(const struct sim_candidate *c)
   return a < 0 ? b : b < 0 || a < b ? a : b;
 }
 
+/* Without what candidates that were answered give back. */
 static int64_t deadline_of(const struct sim_world *world)
 {
   return world->start_us + (int64_t)world->conf.timeout_ms * 1000 * world->conf.attempts;
@@ -142,6 +143,8 @@ static unsigned ends_of_confirmation(const struct sim_world *world, const struct
   case SIM_SAYS_NO_NAME:
     return bit(NO_NAME);
   default:
+    if (c->fact[0].matched) /* an error: the same */
+      return over ? bit(SILENT) | bit(UNUSABLE) : 0;
     return c->kind != SIM_NXDOMAIN && sim_is_sure(world, c, 0) ? 0 : bit(NO_NAME);
   }
 }
@@ -257,7 +260,7 @@ static void judge_names(struct sim_world *world, const struct sim_candidate *c,
   char text[SIM_TEXT_MAX + 200];
   const char *name = (const char *)answer->names.data;
   bool ptr = world->ptr;
-  unsigned count = ptr ? c->count[0] : c->hops + 1u;
+  unsigned count = ptr ? 1 : c->hops + 1u; /* of several PTRs the first */
 
   if (answer->name_count != count) {
     sim_complain(world, "%u names, not %u", answer->name_count, count);
@@ -334,12 +337,35 @@ static void judge_patience(struct sim_world *world, const struct sim_candidate *
                  (long long)(end_us - start_of(c)), (long long)(latest_us - start_of(c)));
 }
 
+static bool was_answered(const struct sim_candidate *c)
+{
+  const struct sim_fact *fact = c->fact;
+  /* What the last round heard; an earlier one was about an NXDOMAIN. */
+  return c->kind == SIM_LOOP || c->hops > SIM_CNAMES_MAX || c->round > SIM_FIRST_ROUND || fact[0].settled ||
+         fact[1].settled || fact[0].servfail || fact[1].servfail;
+}
+
+static int64_t latest_deadline_of(const struct sim_world *world)
+{
+  int64_t ret_us = deadline_of(world);
+
+  for (unsigned i = 0; i < world->candidate_count; i++) {
+    const struct sim_candidate *c = &world->candidate[i];
+    unsigned next = i + 1;
+    while (next < world->candidate_count && !started(&world->candidate[next]))
+      next++;
+    if (started(c) && next < world->candidate_count && was_answered(c))
+      ret_us += world->candidate[next].began_us - c->began_us;
+  }
+  return ret_us;
+}
+
 static void judge_times(struct sim_world *world)
 {
-  int64_t before_us = world->start_us;
+  int64_t before_us = world->start_us, deadline_us = latest_deadline_of(world);
 
-  if (world->end_us > deadline_of(world) + world->late_us)
-    sim_complain(world, "ended %lld us after its deadline", (long long)(world->end_us - deadline_of(world)));
+  if (world->end_us > deadline_us + world->late_us)
+    sim_complain(world, "ended %lld us after its deadline", (long long)(world->end_us - deadline_us));
   for (unsigned i = 0; i < world->candidate_count; i++) {
     const struct sim_candidate *c = &world->candidate[i];
     if (!started(c))
@@ -358,7 +384,7 @@ static void judge_times(struct sim_world *world)
 static bool near_misses_come(const struct sim_world *world)
 {
   for (unsigned s = 0; s < world->conf.server_count; s++)
-    if (world->server[s].path[0].fate == SIM_MALFORMED)
+    if (world->server[s].path[0].fate == SIM_MALFORMED || world->server[s].path[1].fate == SIM_MALFORMED)
       return true;
   return world->attack.forgeries > 0;
 }
@@ -375,7 +401,7 @@ void sim_judge_round(struct sim_world *world, const struct sim_candidate *c)
   if (c->round == SIM_FIRST_ROUND && (found || !no_name))
     sim_complain(world, "%s is asked again, though nobody said that it did not exist", c->text);
   if (c->round == SIM_CONFIRMING && fact[0].settled != SIM_SAYS_ANSWER &&
-      fact[0].settled != SIM_SAYS_NO_DATA && !fact[0].perhaps && !near_misses_come(world))
+      fact[0].settled != SIM_SAYS_NO_DATA && !fact[0].perhaps && !fact[0].matched && !near_misses_come(world))
     sim_complain(world, "%s is asked a third time, though nobody knows it", c->text);
   judge_patience(world, c, world->now_us);
 }

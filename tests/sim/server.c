@@ -84,7 +84,7 @@ static enum sim_word put_truth(struct sim_message *m, const struct sim_server *s
     return SIM_SAYS_SERVFAIL;
   }
   hop = put_chain(m, server, c, hop, &name_at);
-  if (c->kind == SIM_LOOP || c->hops > SIM_CNAMES_MAX || hop < c->hops)
+  if (c->kind == SIM_LOOP || hop < c->hops)
     return SIM_SAYS_ALIAS;
   if (sim_count(c, type) > 0) {
     put_data(m, c, type, name_at);
@@ -103,6 +103,7 @@ static enum sim_word put_truth(struct sim_message *m, const struct sim_server *s
 static void spoil(struct sim_message *m, unsigned how)
 {
   bool answers = m->data[7] > 0;
+  bool cname = answers && m->data[m->answers_at + 3] == AIODNS_TYPE_CNAME;
   switch (answers ? how % 8 : how % 4) {
   case 0: /* more answers than there are records */
     sim_message_count(m, 1, 9);
@@ -123,10 +124,11 @@ static void spoil(struct sim_message *m, unsigned how)
     m->data[m->answers_at] = (uint8_t)(0xc0 | m->answers_at >> 8);
     m->data[m->answers_at + 1] = (uint8_t)m->answers_at;
     break;
-  case 6: /* RDLENGTH beyond the end */
-    m->data[m->answers_at + 10] = 0xff;
-    break;
-  default: /* one octet of data too few in the first record, whose CNAME or address is no more one */
+  default: /* one octet too few of a name; an address would merely be passed over */
+    if (!cname) {
+      m->data[m->answers_at + 10] = 0xff; /* RDLENGTH beyond the end */
+      break;
+    }
     sim_message_count(m, 1, 1 - m->data[7]);
     m->len = m->answers_at + 12 + m->data[m->answers_at + 11] - 1u;
     m->data[m->answers_at + 11]--;

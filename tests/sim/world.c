@@ -177,7 +177,8 @@ static void check_query(struct sim_world *world, unsigned channel)
     sim_complain(world, "a query for %s, which nobody wants", query->name);
   } else if (!query->edns && !query->lower) {
     sim_complain(world, "a query without EDNS in mixed case");
-  } else if (query->type != world->lookup.type[channel / AIODNS_QUERY_CHANNELS]) {
+  } else if (query->type != (world->lookup.probing ? world->lookup.probe_type
+                                                   : world->lookup.type[channel / AIODNS_QUERY_CHANNELS])) {
     sim_complain(world, "a query of type %u", query->type);
   } else if (!(msg[2] & 1)) {
     sim_complain(world, "a query without RD");
@@ -359,7 +360,7 @@ static void note_message(struct sim_world *world, const struct sim_event *event)
   const struct sim_socket *socket = &world->socket[event->channel];
   const struct sim_about *about = &event->about;
   struct sim_fact *fact = fact_of(world, event->channel);
-  bool plain = !socket->query.edns;
+  bool plain = socket->query.lower;
   enum sim_word word = about->word;
 
   bool cut = !socket->tcp && (about->truncated || event->len > world->room);
@@ -466,7 +467,7 @@ static void deliver(struct sim_world *world, const struct sim_event *event)
 
 static void look_up(struct sim_world *world)
 {
-  struct aiodns_sources sources = {random_octets, search_more, world};
+  struct aiodns_sources sources = {.random = random_octets, .search_more = search_more, .source = world};
   struct aiodns_name name;
 
   if (!aiodns_name_from_text(&name, world->given)) {

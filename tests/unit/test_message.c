@@ -333,7 +333,7 @@ static void restoring_gives_the_question_the_programs_letters(void **state)
   size_t len = reply_to(&form, buf);
   memcpy(before, buf, len);
   assert_memory_not_equal(buf + WIRE_QUESTION, name.wire, name.len);
-  aiodns_message_restore_case(&form, buf);
+  aiodns_message_restore_case(&form, buf, len);
   assert_memory_equal(buf + WIRE_QUESTION, name.wire, name.len);
   assert_memory_equal(buf, before, WIRE_QUESTION);
   assert_memory_equal(buf + WIRE_QUESTION + name.len, before + WIRE_QUESTION + name.len,

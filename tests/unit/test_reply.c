@@ -274,14 +274,18 @@ static enum aiodns_reading read_chain(unsigned hops)
   return read_all();
 }
 
-static void the_longest_chain_has_an_answer_and_a_longer_one_none(void **state)
+static void a_chain_inside_a_message_may_be_long(void **state)
 {
   (void)state;
   assert_int_equal(read_chain(AIODNS_CHAIN_MAX), AIODNS_READ_ANSWER);
   assert_int_equal(got.answer.name_count, AIODNS_CHAIN_MAX + 1);
   assert_canonical("n16.example");
   assert_int_equal(finish(state), 0);
-  assert_int_equal(read_chain(AIODNS_CHAIN_MAX + 1), AIODNS_READ_LOOP);
+  assert_int_equal(read_chain(200), AIODNS_READ_ANSWER);
+  assert_canonical("n200.example");
+  assert_int_equal(finish(state), 0);
+  /* What no server means: reading it would take longer the longer it is, squared. */
+  assert_int_equal(read_chain(1000), AIODNS_READ_LOOP);
 }
 
 static void a_cname_to_no_host_name_is_followed_and_not_shown(void **state)
@@ -346,7 +350,7 @@ static void a_target_of_the_wrong_form_is_bad(void **state)
   }
 }
 
-static void an_address_of_the_wrong_length_is_bad(void **state)
+static void an_address_of_the_wrong_length_is_none(void **state)
 {
   static const struct {
     unsigned type, len;
@@ -356,15 +360,15 @@ static void an_address_of_the_wrong_length_is_bad(void **state)
     for (unsigned len = 0; len <= 20; len++)
       for (int beside = 0; beside < 2; beside++) {
         ask("a.example", rows[i].type, NO_ERROR);
-        if (beside) /* a good one does not make up for it */
+        if (beside) /* a bad one takes nothing from a good one */
           (rows[i].type == ns_t_a ? wire_a : wire_aaaa)(&wire, "@12", 90, 1);
         wire_begin(&wire, WIRE_ANSWER, "a.example", rows[i].type, ns_c_in, 90);
         for (unsigned k = 0; k < len; k++)
           wire_u8(&wire, 1);
         wire_end(&wire);
         bool good = len == rows[i].len;
-        assert_int_equal(read_all(), good ? AIODNS_READ_ANSWER : AIODNS_READ_BAD);
-        assert_int_equal(got.answer.address_count, good ? 1 + beside : 0);
+        assert_int_equal(read_all(), good || beside ? AIODNS_READ_ANSWER : AIODNS_READ_NEGATIVE);
+        assert_int_equal(got.answer.address_count, good + beside);
         assert_int_equal(finish(state), 0);
       }
 }
@@ -419,14 +423,14 @@ static void a_ttl_of_2_to_the_31_counts_as_0(void **state)
   assert_int_equal(got.answer.ttl_s, 0);
 }
 
-static void ptr_targets_are_the_names_and_the_first_is_canonical(void **state)
+static void the_first_ptr_target_is_the_name(void **state)
 {
   (void)state;
   ask("1.2.0.192.in-addr.arpa", ns_t_ptr, NO_ERROR);
   wire_target(&wire, "@12", ns_t_ptr, 300, "one.example");
   wire_target(&wire, "@12", ns_t_ptr, 200, "Two.example");
   assert_int_equal(read_all(), AIODNS_READ_ANSWER);
-  NAMES("one.example", "Two.example");
+  NAMES("one.example");
   assert_canonical("one.example");
   assert_int_equal(got.answer.ttl_s, 200);
   assert_int_equal(got.answer.address_count, 0);
@@ -551,9 +555,32 @@ static void names_that_point_at_the_question_have_the_programs_letters(void **st
   memcpy(wire.data + WIRE_QUESTION, query + WIRE_QUESTION, name.len);
   assert_memory_equal(wire.data + WIRE_QUESTION, "\3WWW\7eXAMPLE\3COM", 17);
   assert_int_equal(aiodns_message_match(&form, wire.data, wire.len, false), AIODNS_MATCH_REPLY);
-  aiodns_message_restore_case(&form, wire.data);
+  aiodns_message_restore_case(&form, wire.data, wire.len);
   assert_int_equal(read_all(), AIODNS_READ_ANSWER);
   NAMES("www.Example.com", "host.Example.com");
+  ADDRESSES(1);
+}
+
+/* RFC 6672 section 3.1: the labels in front of the DNAME's owner are copied into the CNAME that is made for
+ * it. */
+static void a_target_made_from_the_question_has_the_programs_letters(void **state)
+{
+  uint8_t flip[AIODNS_FLIP_LEN];
+  uint8_t query[AIODNS_QUERY_MAX];
+  struct aiodns_name name = from_text("www.Sub.example.com");
+  struct aiodns_form form = {.name = &name, .flip = flip, .type = ns_t_a, .id = ID};
+  (void)state;
+  memset(flip, 0xff, sizeof flip);
+  ask("www.Sub.example.com", ns_t_a, NO_ERROR);
+  wire_target(&wire, "@12", ns_t_cname, 60, "WWW.sUB.MOVED.example");
+  wire_target(&wire, "WWW.sUB.MOVED.example", ns_t_cname, 60, "WWW.SUB.Zone");
+  wire_a(&wire, "www.sub.zone", 60, 1);
+  aiodns_message_query(&form, query);
+  memcpy(wire.data + WIRE_QUESTION, query + WIRE_QUESTION, name.len);
+  aiodns_message_restore_case(&form, wire.data, wire.len);
+  assert_int_equal(read_all(), AIODNS_READ_ANSWER);
+  /* The zone's own letters stay: SUB is not what was sent. */
+  NAMES("www.Sub.example.com", "www.Sub.MOVED.example", "www.SUB.Zone");
   ADDRESSES(1);
 }
 
@@ -589,12 +616,14 @@ static void a_message_of_64_kib_of_ptr_records_is_read_whole(void **state)
   unsigned count = 0;
   (void)state;
   ask("1.2.0.192.in-addr.arpa", ns_t_ptr, NO_ERROR);
-  while (wire.len + 16 <= WIRE_MAX) {
-    wire_target(&wire, "@12", ns_t_ptr, 60, "a.@14");
+  while (wire.len + 48 <= WIRE_MAX) {
+    wire_target(&wire, "@12", ns_t_ptr, 60, "-a.@14");
     count++;
   }
+  wire_target(&wire, "@12", ns_t_ptr, 60, "a.@14");
+  assert_true(count > 3000);
   assert_int_equal(read_all(), AIODNS_READ_ANSWER);
-  assert_int_equal(got.answer.name_count, count);
+  NAMES("a.2.0.192.in-addr.arpa");
 }
 
 static void names_of_full_length_fit(void **state)
@@ -652,8 +681,8 @@ static void no_memory_for_ptr_names_is_a_local_failure(void **state)
 {
   (void)state;
   ask("1.2.0.192.in-addr.arpa", ns_t_ptr, NO_ERROR);
-  for (unsigned i = 0; i < 50; i++)
-    wire_target(&wire, "@12", ns_t_ptr, 60, "a-name-of-some-length.example");
+  wire_target(&wire, "@12", ns_t_ptr, 60, "a-name-of-some-length.example");
+  got.answer.names.room = 8; /* as if long ones were there already */
   alloc_fail_after(0);
   assert_int_equal(read_all(), AIODNS_READ_LOCAL);
   assert_int_equal(got.answer.error, ENOMEM);
@@ -693,7 +722,7 @@ static void no_changed_octet_leads_out_of_the_message(void **state)
       case AIODNS_READ_NEGATIVE:
       case AIODNS_READ_CHAIN:
         assert_int_equal(got.answer.address_count, 0);
-        assert_in_range(got.answer.name_count, 1, 1 + AIODNS_CHAIN_MAX);
+        assert_in_range(got.answer.name_count, 1, 1 + 3);
         break;
       case AIODNS_READ_BAD:
         assert_int_equal(got.answer.name_count, 0);
@@ -723,17 +752,17 @@ int main(void)
       TEST(the_least_ttl_may_be_that_of_the_first_message),
       TEST(chains_that_go_round_end),
       TEST(chains_that_go_round_over_messages_end),
-      TEST(the_longest_chain_has_an_answer_and_a_longer_one_none),
+      TEST(a_chain_inside_a_message_may_be_long),
       TEST(a_cname_to_no_host_name_is_followed_and_not_shown),
       TEST(a_second_cname_of_a_name_does_not_count),
       TEST(data_beside_a_cname_wins),
       TEST(a_target_of_the_wrong_form_is_bad),
-      TEST(an_address_of_the_wrong_length_is_bad),
+      TEST(an_address_of_the_wrong_length_is_none),
       TEST(data_of_other_types_and_classes_may_have_any_form),
       TEST(a_message_cut_within_its_answers_is_bad),
       TEST(rdlength_beyond_the_message_is_bad),
       TEST(a_ttl_of_2_to_the_31_counts_as_0),
-      TEST(ptr_targets_are_the_names_and_the_first_is_canonical),
+      TEST(the_first_ptr_target_is_the_name),
       TEST(ptr_targets_that_are_no_host_names_are_not_shown),
       TEST(no_ptr_target_that_is_a_host_name_is_no_answer),
       TEST(ptr_chains_go_through_names_that_are_no_host_names),
@@ -742,6 +771,7 @@ int main(void)
       TEST(nxdomain_behind_a_cname_is_about_the_target),
       TEST(no_data_behind_a_cname_needs_an_soa),
       TEST(names_that_point_at_the_question_have_the_programs_letters),
+      TEST(a_target_made_from_the_question_has_the_programs_letters),
       TEST(two_hundred_addresses_are_all_there),
       TEST(a_message_of_64_kib_is_read_whole),
       TEST(a_message_of_64_kib_of_ptr_records_is_read_whole),

@@ -1,0 +1,150 @@
+#include "filter.h"
+
+#include "kernel.h"
+
+#include <string.h>
+#include <time.h>
+
+static uint64_t mix(uint64_t hash)
+{
+  hash ^= hash >> 32;
+  hash *= 0xd6e8feb86659fd93u;
+  hash ^= hash >> 32;
+  return hash;
+}
+
+/* ---- The state of a file ---- */
+
+static uint64_t state_of(const struct aiodns_kernel_file *file)
+{
+  uint64_t state = mix(file->device);
+
+  state = mix(state + file->inode);
+  state = mix(state + file->size);
+  state = mix(state + (uint64_t)file->modified_ns);
+  return mix(state + (uint64_t)file->changed_ns);
+}
+
+/* A change that is to come will have another time. */
+static bool is_settled(const struct aiodns_filter *filter, const struct aiodns_kernel_file *file)
+{
+  struct timespec now;
+  /* The clock that the file's times are taken from; it goes back with them if somebody sets it. */
+  return clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0 &&
+         aiodns_kernel_in_ns(now.tv_sec, now.tv_nsec) - file->changed_ns >= filter->settle_ns;
+}
+
+/* ---- Entries ---- */
+
+enum { FNV_PRIME_LOW = 0x1b3 };
+static const uint64_t fnv_basis = 0xcbf29ce484222325u, fnv_prime = ((uint64_t)1 << 40) + FNV_PRIME_LOW;
+
+uint64_t aiodns_filter_hash_name(const char *name, size_t len)
+{
+  uint64_t hash = fnv_basis;
+  uint8_t all = 0;
+
+  for (size_t i = 0; i < len; i++) {
+    uint8_t c = (uint8_t)name[i];
+    all |= c;
+    hash = (hash ^ (c | 0x20)) * fnv_prime; /* folds more than letters, which does no harm */
+  }
+  /* strcasecmp(3) folds what is not ASCII by the program's locale. */
+  return all < 0x80 ? mix(hash) | 1 : 0;
+}
+
+uint64_t aiodns_filter_hash_address(const void *address, size_t len)
+{
+  const uint8_t *octet = address;
+  uint64_t hash = fnv_basis + len;
+
+  for (size_t i = 0; i < len; i++)
+    hash = (hash ^ octet[i]) * fnv_prime;
+  return mix(hash) | 1;
+}
+
+static unsigned first_bit(uint64_t hash)
+{
+  return (hash >> 8) % AIODNS_FILTER_BITS;
+}
+
+static unsigned second_bit(uint64_t hash)
+{
+  return (hash >> 40) % AIODNS_FILTER_BITS;
+}
+
+/* ---- Asking ---- */
+
+/*
+ * Every load is an acquire, so that the sequence is looked at again after all of them; whoever sees a word of
+ * a later state also sees that state's odd sequence, stored before it.
+ */
+static bool has_bit(const struct aiodns_filter *filter, unsigned bit)
+{
+  return atomic_load_explicit(&filter->bits[bit / 32], memory_order_acquire) >> bit % 32 & 1;
+}
+
+static bool knows(const struct aiodns_filter *filter, uint64_t state)
+{
+  return atomic_load_explicit(&filter->state[0], memory_order_acquire) == (uint32_t)state &&
+         atomic_load_explicit(&filter->state[1], memory_order_acquire) == (uint32_t)(state >> 32);
+}
+
+enum aiodns_filter_word aiodns_filter_ask(const struct aiodns_filter *filter, const char *path, uint64_t hash)
+{
+  uint32_t sequence = atomic_load_explicit(&filter->sequence, memory_order_acquire);
+  struct aiodns_kernel_file file;
+
+  if (sequence == 0 || sequence % 2 == 1 || aiodns_kernel_stat(AT_FDCWD, path, &file) != 0)
+    return AIODNS_FILTER_UNKNOWN;
+  bool known = knows(filter, state_of(&file));
+  bool perhaps = hash == 0 || (has_bit(filter, first_bit(hash)) && has_bit(filter, second_bit(hash)));
+  if (!known || atomic_load_explicit(&filter->sequence, memory_order_relaxed) != sequence)
+    return AIODNS_FILTER_UNKNOWN;
+  return perhaps ? AIODNS_FILTER_PERHAPS : AIODNS_FILTER_LACKS;
+}
+
+/* ---- Learning ---- */
+
+bool aiodns_filter_begin(const struct aiodns_filter *filter, struct aiodns_filter_draft *draft, int fd)
+{
+  struct aiodns_kernel_file file;
+
+  /* Of what is no regular file (a pipe, a device) no state can be told. */
+  if (aiodns_kernel_stat(fd, "", &file) != 0 || !S_ISREG(file.mode) || !is_settled(filter, &file))
+    return false;
+  draft->state = state_of(&file);
+  draft->entries = 0;
+  memset(draft->bits, 0, sizeof draft->bits);
+  return true;
+}
+
+static void set_bit(struct aiodns_filter_draft *draft, unsigned bit)
+{
+  draft->bits[bit / 32] |= (uint32_t)1 << bit % 32;
+}
+
+void aiodns_filter_add(struct aiodns_filter_draft *draft, uint64_t hash)
+{
+  draft->entries += draft->entries <= AIODNS_FILTER_ENTRIES_MAX;
+  set_bit(draft, first_bit(hash));
+  set_bit(draft, second_bit(hash));
+}
+
+void aiodns_filter_share(struct aiodns_filter *filter, const struct aiodns_filter_draft *draft)
+{
+  uint32_t sequence = atomic_load_explicit(&filter->sequence, memory_order_relaxed);
+  bool full = draft->entries > AIODNS_FILTER_ENTRIES_MAX;
+
+  if (sequence % 2 == 1 ||
+      !atomic_compare_exchange_strong_explicit(&filter->sequence, &sequence, sequence + 1,
+                                               memory_order_acquire, memory_order_relaxed))
+    return; /* another thread is at it */
+  /* Release: whoever sees one of these sees the odd sequence before it. */
+  atomic_store_explicit(&filter->state[0], (uint32_t)draft->state, memory_order_release);
+  atomic_store_explicit(&filter->state[1], (uint32_t)(draft->state >> 32), memory_order_release);
+  for (unsigned i = 0; i < AIODNS_FILTER_WORDS; i++)
+    atomic_store_explicit(&filter->bits[i], full ? UINT32_MAX : draft->bits[i], memory_order_release);
+  /* 0 would be "nothing learnt", which costs no more than to learn it again. */
+  atomic_store_explicit(&filter->sequence, sequence + 2, memory_order_release);
+}
