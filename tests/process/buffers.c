@@ -1,10 +1,10 @@
 /*
  * buffers every|ends NAME|ADDRESS COUNT: one lookup by each entry point, with buffers of many lengths.
  *
- * A buffer ends up to 15 octets before a page that cannot be touched, so that it has every alignment at every
- * length; around it is a pattern that must stay.  "every": all lengths from 0 until it fits, and some more.
- * "ends": the least length that fits, and those just below.  COUNT is the number of addresses, or of names,
- * in the answer.
+ * A buffer ends up to 15 octets before a page that cannot be touched, and another one begins so many octets
+ * behind such a page, so that each has every alignment at every length; around it is a pattern that must
+ * stay. "every": all lengths from 0 until it fits, and some more.  "ends": the least length that fits, and
+ * those just below.  COUNT is the number of addresses, or of names, in the answer.
  */
 #include "module.h"
 
@@ -17,6 +17,9 @@
 #include <unistd.h>
 
 enum { ROOM = 1 << 17, PATTERN = 0x5a, SHIFTS = 16, MORE = 40, STALE = 12345, NUMBER_MAX = 256 };
+
+/* Which of the outputs that may be NULL are not. */
+enum { WITH_TTL = 1, WITH_CANONICAL = 2, WITH_BOTH = 3 };
 
 enum entry { NAME4, NAME4_OWN, NAME3_INET, NAME3_INET6, NAME2_INET, NAME2_INET6, NAME, ADDR2, ADDR, ENTRIES };
 
@@ -38,13 +41,13 @@ struct outputs {
 };
 
 static struct module module;
-static char *room; /* ROOM octets, then a page that cannot be touched */
+static char *room; /* ROOM octets between two pages that cannot be touched */
 
 static enum nss_status call(enum entry entry, const struct request *request, char *buffer, size_t len,
-                            struct outputs *out, bool optional)
+                            struct outputs *out, unsigned with)
 {
-  int32_t *ttl = optional ? &out->ttl : NULL;
-  char **canonical = optional ? &out->canonical : NULL;
+  int32_t *ttl = with & WITH_TTL ? &out->ttl : NULL;
+  char **canonical = with & WITH_CANONICAL ? &out->canonical : NULL;
   socklen_t address_len = request->family == AF_INET ? 4 : 16;
 
   switch (entry) {
@@ -173,15 +176,15 @@ static void check_host(struct extent extent, const struct request *request, int 
 }
 
 static void check_success(struct extent extent, enum entry entry, const struct request *request,
-                          const struct outputs *out, bool optional)
+                          const struct outputs *out, unsigned with)
 {
   bool has_ttl = entry != NAME2_INET && entry != NAME2_INET6 && entry != NAME && entry != ADDR;
 
   CHECK(out->error == STALE, "errno was changed to %d on success", out->error);
   CHECK(out->h_error == 0, "h_errno %d", out->h_error);
-  if (optional && has_ttl)
+  if ((with & WITH_TTL) && has_ttl)
     CHECK(out->ttl >= 0 && out->ttl <= 604800, "ttl %d", out->ttl);
-  if (optional && (entry == NAME3_INET || entry == NAME3_INET6))
+  if ((with & WITH_CANONICAL) && (entry == NAME3_INET || entry == NAME3_INET6))
     CHECK(out->canonical && strcmp(out->canonical, out->host.h_name) == 0, "*canonp");
   if (entry == NAME4 || entry == NAME4_OWN)
     check_tuples(extent, request, out, entry == NAME4_OWN);
@@ -195,27 +198,42 @@ static void check_success(struct extent extent, enum entry entry, const struct r
 
 /* ---- The lengths ---- */
 
-/* Whether the answer fits into `len` octets that end `shift` before the page; all that has to hold is
- * checked. */
-static bool fits(enum entry entry, const struct request *request, size_t len, size_t shift, bool optional)
-{
-  struct outputs out, before;
-  char *buffer = room + ROOM - shift - len;
-  size_t around = len + 64 < ROOM - SHIFTS ? 64 : 0;
+/* Where a buffer lies, and how much of what is around it belongs to nobody. */
+struct place {
+  char *buffer;
+  size_t before, behind;
+};
 
-  memset(buffer - around, PATTERN, around + len + shift);
+static struct place place_of(size_t len, size_t shift, bool at_end)
+{
+  size_t rest = len + shift + 64 < ROOM ? 64 : ROOM - len - shift;
+
+  return at_end ? (struct place){room + ROOM - shift - len, rest, shift}
+                : (struct place){room + shift, shift, rest};
+}
+
+/* Whether the answer fits into `len` octets, `shift` octets from a page that faults; all that has to hold is
+ * checked. */
+static bool fits(enum entry entry, const struct request *request, size_t len, size_t shift, bool at_end,
+                 unsigned with)
+{
+  struct place place = place_of(len, shift, at_end);
+  struct outputs out, before;
+  char *buffer = place.buffer;
+
+  memset(buffer - place.before, PATTERN, place.before + len + place.behind);
   memset(&out, 0x77, sizeof out);
   out.list = entry == NAME4_OWN ? &out.own : NULL;
   out.error = out.h_error = STALE;
   errno = STALE;
   memcpy(&before, &out, sizeof out);
-  enum nss_status status = call(entry, request, buffer, len, &out, optional);
-  for (size_t i = 0; i < around; i++)
+  enum nss_status status = call(entry, request, buffer, len, &out, with);
+  for (size_t i = 0; i < place.before; i++)
     CHECK(buffer[-1 - (ptrdiff_t)i] == PATTERN, "entry %d, length %zu: wrote before the buffer", entry, len);
-  for (size_t i = 0; i < shift; i++)
+  for (size_t i = 0; i < place.behind; i++)
     CHECK(buffer[len + i] == PATTERN, "entry %d, length %zu: wrote behind the buffer", entry, len);
   if (status == NSS_STATUS_SUCCESS) {
-    check_success((struct extent){buffer, len}, entry, request, &out, optional);
+    check_success((struct extent){buffer, len}, entry, request, &out, with);
     return true;
   }
   CHECK(status == NSS_STATUS_TRYAGAIN && out.error == ERANGE && out.h_error == NETDB_INTERNAL,
@@ -233,13 +251,13 @@ static bool fits(enum entry entry, const struct request *request, size_t len, si
   return false;
 }
 
-static size_t try_every(enum entry entry, const struct request *request, size_t shift)
+static size_t try_every(enum entry entry, const struct request *request, size_t shift, bool at_end)
 {
   size_t least = SIZE_MAX;
 
   for (size_t len = 0; least == SIZE_MAX || len < least + MORE; len++) {
     CHECK(len < 4096, "does not fit into %zu octets", len);
-    bool good = fits(entry, request, len, shift, (len + shift) % 2);
+    bool good = fits(entry, request, len, shift, at_end, (unsigned)(len + shift) % 4);
     CHECK(good || least == SIZE_MAX, "%zu octets were enough, %zu are not", least, len);
     if (good && least == SIZE_MAX)
       least = len;
@@ -247,23 +265,38 @@ static size_t try_every(enum entry entry, const struct request *request, size_t 
   return least;
 }
 
-static size_t try_ends(enum entry entry, const struct request *request, size_t shift)
+static size_t try_ends(enum entry entry, const struct request *request, size_t shift, bool at_end)
 {
   size_t too_small = 0, enough = ROOM - SHIFTS;
 
-  CHECK(fits(entry, request, enough, shift, true), "does not fit");
-  CHECK(!fits(entry, request, 0, shift, false), "fits into nothing");
+  CHECK(fits(entry, request, enough, shift, at_end, WITH_BOTH), "does not fit");
+  CHECK(!fits(entry, request, 0, shift, at_end, 0), "fits into nothing");
   while (enough - too_small > 1) {
     size_t middle = too_small + (enough - too_small) / 2;
-    if (fits(entry, request, middle, shift, middle % 2))
+    if (fits(entry, request, middle, shift, at_end, (unsigned)middle % 4))
       enough = middle;
     else
       too_small = middle;
   }
   for (size_t less = 2; less < 10; less++)
-    CHECK(!fits(entry, request, enough - less, shift, less % 2), "%zu fits, %zu less does, too", enough,
-          less);
+    CHECK(!fits(entry, request, enough - less, shift, at_end, (unsigned)less % 4),
+          "%zu fits, %zu less does, too", enough, less);
   return enough;
+}
+
+/* The length depends on where the buffer begins only by the alignment of what is in it. */
+static size_t try_entry(enum entry entry, const struct request *request, bool every)
+{
+  size_t least = SIZE_MAX;
+
+  for (size_t shift = 0; shift < SHIFTS; shift++)
+    for (int at_end = 0; at_end < 2; at_end++) {
+      size_t needed =
+          every ? try_every(entry, request, shift, at_end) : try_ends(entry, request, shift, at_end);
+      least = needed < least ? needed : least;
+      CHECK(needed < least + SHIFTS, "%zu octets at shift %zu, elsewhere %zu", needed, shift, least);
+    }
+  return least;
 }
 
 int main(int argc, char **argv)
@@ -274,18 +307,16 @@ int main(int argc, char **argv)
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
   module_load(&module, MODULE, 0);
-  room = mmap(NULL, ROOM + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  CHECK(room != MAP_FAILED && mprotect(room + ROOM, page, PROT_NONE) == 0, "mmap");
+  room = mmap(NULL, ROOM + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(room != MAP_FAILED, "mmap");
+  room += page;
+  CHECK(mprotect(room, ROOM, PROT_READ | PROT_WRITE) == 0, "mprotect");
   request.family = inet_pton(AF_INET, argv[2], request.address) == 1    ? AF_INET
                    : inet_pton(AF_INET6, argv[2], request.address) == 1 ? AF_INET6
                                                                         : AF_UNSPEC;
   request.reverse = request.family != AF_UNSPEC;
   for (enum entry entry = request.reverse ? ADDR2 : NAME4; entry < (request.reverse ? ENTRIES : ADDR2);
        entry++)
-    for (size_t shift = 0; shift < SHIFTS; shift++) {
-      size_t least = every ? try_every(entry, &request, shift) : try_ends(entry, &request, shift);
-      if (shift == 0)
-        printf("%s: entry %d needs %zu octets\n", request.text, entry, least);
-    }
+    printf("%s: entry %d needs %zu octets\n", request.text, entry, try_entry(entry, &request, every));
   return 0;
 }

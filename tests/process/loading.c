@@ -1,7 +1,8 @@
 /*
- * loading MODE [PATH]: the module loaded in unusual ways.
+ * loading MODE [PATH]: the module loaded in unusual ways, or by a program that is unusual itself.
  */
 #include "module.h"
+#include "plugin.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -58,6 +59,25 @@ static void test_deepbind(void)
   CHECK_ASK("gai", ONE, ONE_HAS);
   CHECK_ASK("byaddr", "198.18.1.1", ONE);
   check_by_hand(&module);
+}
+
+/* glibc loads the module for a plugin whose own symbols, and those of what it needs, come first to it. */
+static void test_plugin(const char *path)
+{
+  __typeof__(plugin_ask) *ask_plugin;
+  void *plugin = dlopen(path, RTLD_NOW | RTLD_DEEPBIND);
+
+  CHECK(plugin, "%s", dlerror());
+  *(void **)&ask_plugin = dlsym(plugin, "plugin_ask");
+  CHECK(ask_plugin, "%s", dlerror());
+  for (int i = 0; i < 3; i++) {
+    ask_plugin("gai", ONE, ONE_HAS);
+    ask_plugin("byname", "servfail.test.", "TRY_AGAIN EAGAIN");
+    ask_plugin("byaddr", "198.18.1.1", ONE);
+    CHECK_ASK("gai", ONE, ONE_HAS);
+  }
+  CHECK(dlclose(plugin) == 0, "dlclose");
+  CHECK_ASK("gai", ONE, ONE_HAS);
 }
 
 static void test_cycles(void)
@@ -143,6 +163,8 @@ int main(int argc, char **argv)
     test_closed_inside();
   else if (strcmp(argv[1], "copies") == 0 && argc == 3)
     test_copies(argv[2]);
+  else if (strcmp(argv[1], "plugin") == 0 && argc == 3)
+    test_plugin(argv[2]);
   else if (strcmp(argv[1], "namespace") == 0)
     test_namespace();
   else

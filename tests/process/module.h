@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #define MODULE "libnss_aiodns.so.2"
 
@@ -47,9 +48,10 @@ extern int fail_fd;
 void module_load(struct module *ret, const char *path, int flags);
 
 /*
- * One lookup through glibc.  `how` is gai, gai4, gai6, byname or byname6 with a name; byaddr or nameinfo with
- * an address in text.  Writes the addresses in order of text, or the name, or an error as "EAI_AGAIN",
- * "TRY_AGAIN" or "EAI_SYSTEM EMFILE".
+ * One lookup through glibc.  `how` is gai, gai4, gai6, byname or byname6 with a name, or canon, canon4 or
+ * canon6, which want the canonical name, too; byaddr or nameinfo with an address in text.  Writes the
+ * addresses in order of text, after "NAME: " where that was wanted, or the name, or an error as "EAI_AGAIN",
+ * "EAI_SYSTEM EMFILE", "HOST_NOT_FOUND" or "TRY_AGAIN EAGAIN".
  */
 void ask(const char *how, const char *name, char ret[TEXT_MAX]);
 void check_ask(const char *file, int line, const char *how, const char *name, const char *wanted);
@@ -69,5 +71,11 @@ void put_outcome(struct outcome outcome, char ret[OUTCOME_MAX]);
 unsigned descriptors(void);
 #define CHECK_DESCRIPTORS(wanted) check_descriptors(__FILE__, __LINE__, wanted)
 void check_descriptors(const char *file, int line, unsigned wanted);
+
+/* A soft limit; no more than the hard one. */
+void limit(__rlimit_resource_t resource, rlim_t value);
+
+/* The limit of descriptors that leaves `spare` to be opened. */
+void leave_descriptors(unsigned spare);
 
 #endif

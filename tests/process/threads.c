@@ -1,20 +1,20 @@
 /*
- * threads MODE [COUNT] LOOKUP...: lookups in threads that are small, many, cancelled, interrupted or left by
- * a jump. A LOOKUP is three arguments: how and name as for ask(), and what glibc then gives.
+ * threads MODE COUNT LOOKUP...: lookups in threads that are small, many or cancelled, in a program that
+ * forks, and how the heap fares.  A LOOKUP is three arguments: how and name as for ask(), and what glibc then
+ * gives.
  */
 #include "module.h"
 
 #include <errno.h>
 #include <malloc.h>
+#include <nss.h>
 #include <pthread.h>
 #include <resolv.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,7 +22,14 @@
 #define ONE     "one.test"
 #define ONE_HAS "198.18.0.1 2001:db8::1"
 
-enum { STACK_SPARE = 16 * 1024, PAINT = 0xa5, BUSY_THREADS = 4, SIGNALS_WANTED = 100, HEAP_SPARE = 65536 };
+enum {
+  STACK_SPARE = 16 * 1024,
+  PAINT = 0xa5,
+  BUSY_THREADS = 4,
+  HEAP_SPARE = 65536,
+  ROUNDS = 40,
+  LEAST_LEAK = 16
+};
 
 struct lookup {
   const char *how, *name, *wanted;
@@ -151,19 +158,55 @@ static void test_crowd(unsigned count)
   free(thread);
 }
 
+/* ---- Memory ---- */
+
+/* In a thread whose `_res` nobody makes ready, and in one where it is. */
+static void *measuring_thread(void *ready)
+{
+  char *buffer = malloc(BUFFER_LEN);
+  size_t used = 0;
+
+  if (ready)
+    CHECK(res_init() == 0, "res_init");
+  for (int i = 0; i < ROUNDS; i++) {
+    if (i == ROUNDS / 2) /* what is allocated once is there */
+      used = mallinfo2().uordblks;
+    for (size_t k = 0; k < lookup_count; k++)
+      call_by_hand(&module, lookups[k].how, lookups[k].name, buffer, BUFFER_LEN);
+  }
+  size_t now = mallinfo2().uordblks;
+  CHECK(now < used + ROUNDS / 2 * LEAST_LEAK, "%s: the heap has grown from %zu to %zu",
+        ready ? "ready" : "alone", used, now);
+  free(buffer);
+  return NULL;
+}
+
+static void test_heap(void)
+{
+  pthread_t thread;
+
+  mallopt(M_ARENA_MAX, 1); /* mallinfo2() counts them all, but a thread's cache is hidden in its own */
+  for (int i = 0; i < 2; i++) {
+    start(&thread, NULL, measuring_thread, i ? &module : NULL);
+    pthread_join(thread, NULL);
+  }
+}
+
 /* ---- fork ---- */
 
 static volatile bool stop;
 
 static void *busy_thread(void *by_hand)
 {
-  char *buffer = malloc(BUFFER_LEN);
+  char *buffer = malloc(BUFFER_LEN), got[OUTCOME_MAX];
 
   while (!stop)
-    if (by_hand)
-      CHECK(call_by_hand(&module, "gai", ONE, buffer, BUFFER_LEN).status == NSS_STATUS_SUCCESS, "by hand");
-    else
+    if (by_hand) {
+      put_outcome(call_by_hand(&module, "gai", ONE, buffer, BUFFER_LEN), got);
+      CHECK(strcmp(got, "SUCCESS 0 0") == 0, "by hand: %s", got);
+    } else {
       CHECK_ASK("gai", ONE, ONE_HAS);
+    }
   free(buffer);
   return NULL;
 }
@@ -243,19 +286,17 @@ static void test_cancel(unsigned count, bool by_glibc)
   unsigned seed = getenv("AIODNS_SEED") ? (unsigned)atoi(getenv("AIODNS_SEED")) : (unsigned)time(NULL);
 
   printf("AIODNS_SEED=%u\n", seed);
+  /* glibc asks nscd no more then: a thread that is cancelled in there leaves glibc's own socket behind. */
+  CHECK(__nss_configure_lookup("hosts", "aiodns") == 0, "__nss_configure_lookup");
   for (unsigned i = 0; i < 20; i++) /* what is allocated once for all */
     cancel_once(by_glibc, 0);
   unsigned before = descriptors();
   size_t used = mallinfo2().uordblks;
   for (unsigned i = 0; i < count; i++)
     cancel_once(by_glibc, (unsigned)rand_r(&seed) % 1000000);
-  /* glibc opens sockets and files of its own around ours, and is not said to be safe there: once a socket
-   * stayed. */
-  if (!by_glibc) {
-    CHECK_DESCRIPTORS(before);
-    CHECK(mallinfo2().uordblks < used + HEAP_SPARE, "the heap has grown from %zu to %zu", used,
-          mallinfo2().uordblks);
-  }
+  CHECK_DESCRIPTORS(before);
+  CHECK(mallinfo2().uordblks < used + HEAP_SPARE, "the heap has grown from %zu to %zu", used,
+        mallinfo2().uordblks);
   CHECK_ASK("gai", ONE, ONE_HAS);
 }
 
@@ -274,7 +315,7 @@ static void *waiting_thread(void *argument)
   pthread_setcanceltype(waiting->type, &old);
   waiting->outcome = call_by_hand(&module, "byname", waiting->name, waiting->buffer, sizeof waiting->buffer);
   pthread_testcancel();
-  return NULL;
+  return waiting; /* to whoever is not cancelled */
 }
 
 /* The server sends SIGUSR1 when it has got the query, and answers when it gets it again. */
@@ -297,65 +338,12 @@ static void test_cancel_in_the_wait(int type)
   CHECK(sigwait(&set, &got) == 0, "sigwait");
   pthread_cancel(thread);
   pthread_join(thread, &result);
-  CHECK(result == PTHREAD_CANCELED, "not cancelled after the lookup");
+  /* Some releases of glibc forget PTHREAD_CANCELED where asynchronous cancellation becomes possible. */
+  CHECK(result != &waiting, "not cancelled after the lookup");
   CHECK_DESCRIPTORS(before);
   /* An asynchronous cancellation comes as soon as the module allows it, before the caller sees the result. */
   CHECK(type == PTHREAD_CANCEL_ASYNCHRONOUS || waiting.outcome.status == NSS_STATUS_SUCCESS, "%d",
         waiting.outcome.status);
-}
-
-/* ---- Signals ---- */
-
-static sigjmp_buf away;
-static volatile sig_atomic_t signals;
-
-static void jump(int number)
-{
-  (void)number;
-  siglongjmp(away, 1);
-}
-
-static void count_signal(int number)
-{
-  (void)number;
-  signals = signals + 1;
-}
-
-static void handle(int number, void (*handler)(int))
-{
-  struct sigaction action = {.sa_handler = handler}; /* no SA_RESTART */
-  CHECK(sigaction(number, &action, NULL) == 0, "sigaction");
-}
-
-/* The server keeps silent, and sends SIGALRM when it has got the query. */
-static void test_jumps(unsigned count)
-{
-  static char text[TEXT_MAX], buffer[BUFFER_LEN];
-  char name[64];
-
-  handle(SIGALRM, jump);
-  for (volatile unsigned i = 0; i < count; i = i + 1) {
-    snprintf(name, sizeof name, "alrm-%d-%u.test", getpid(), i);
-    if (sigsetjmp(away, 1) == 0) {
-      if (i % 2)
-        call_by_hand(&module, "byname", name, buffer, sizeof buffer);
-      else
-        ask("gai", name, text);
-      CHECK(false, "%s: the lookup ended", name);
-    }
-    ask_all();
-  }
-}
-
-static void test_signals(void)
-{
-  struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
-
-  handle(SIGALRM, count_signal);
-  setitimer(ITIMER_REAL, &often, NULL);
-  while (signals < SIGNALS_WANTED)
-    ask_all();
-  setitimer(ITIMER_REAL, &never, NULL);
 }
 
 int main(int argc, char **argv)
@@ -374,6 +362,8 @@ int main(int argc, char **argv)
     test_stacks();
   else if (strcmp(mode, "crowd") == 0)
     test_crowd(count);
+  else if (strcmp(mode, "heap") == 0)
+    test_heap();
   else if (strcmp(mode, "forks") == 0)
     test_forks(count);
   else if (strcmp(mode, "cancel") == 0)
@@ -383,11 +373,7 @@ int main(int argc, char **argv)
   else if (strcmp(mode, "cancel-in-the-wait") == 0) {
     test_cancel_in_the_wait(PTHREAD_CANCEL_DEFERRED);
     test_cancel_in_the_wait(PTHREAD_CANCEL_ASYNCHRONOUS);
-  } else if (strcmp(mode, "jumps") == 0)
-    test_jumps(count);
-  else if (strcmp(mode, "signals") == 0)
-    test_signals();
-  else
+  } else
     CHECK(false, "no such mode: %s", mode);
   return 0;
 }
