@@ -12,7 +12,7 @@
 #define AIODNS_LEFT_H
 
 enum {
-  AIODNS_LEFT_PLACES = 16, /* threads that wait at the same moment, or have left something */
+  AIODNS_LEFT_PLACES = 8, /* threads that wait at the same moment, or have left something */
   AIODNS_LEFT_NONE = -1,
 };
 
