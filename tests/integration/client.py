@@ -31,13 +31,17 @@ class Hostent(c.Structure):
 libc.__h_errno_location.restype = c.POINTER(c.c_int)
 libc.__res_state.restype = c.c_void_p
 libc.freeaddrinfo.argtypes = [c.POINTER(Addrinfo)]
+for call in (libc.gethostbyname, libc.gethostbyname2, libc.gethostbyaddr):
+    call.restype = c.POINTER(Hostent)
 
 EAI = {value: name for name, value in vars(socket).items() if name.startswith("EAI_")}
-EAI.update({-5: "EAI_NODATA", -9: "EAI_ADDRFAMILY"})
+EAI.update({-5: "EAI_NODATA", -9: "EAI_ADDRFAMILY", -105: "EAI_IDN_ENCODE"})
 H_ERRNO = {0: "0", -1: "NETDB_INTERNAL", 1: "HOST_NOT_FOUND", 2: "TRY_AGAIN", 3: "NO_RECOVERY", 4: "NO_DATA"}
 FAMILY = {"inet": socket.AF_INET, "inet6": socket.AF_INET6, "unspec": socket.AF_UNSPEC}
 FLAGS = {name: getattr(socket, name) for name in
-         ("AI_CANONNAME", "AI_ADDRCONFIG", "AI_V4MAPPED", "AI_ALL", "AI_PASSIVE", "AI_NUMERICHOST")}
+         ("AI_CANONNAME", "AI_ADDRCONFIG", "AI_V4MAPPED", "AI_ALL", "AI_PASSIVE", "AI_NUMERICHOST",
+          "NI_NAMEREQD", "NI_NUMERICHOST", "NI_NOFQDN", "NI_DGRAM")}
+FLAGS.update(AI_IDN=0x40, AI_CANONIDN=0x80, NI_IDN=0x20)  # GNU's
 
 
 def text(data):
@@ -49,7 +53,7 @@ def sockaddr(family, data):
     if family == socket.AF_INET:
         return socket.inet_ntop(family, data[4:8])
     scope = int.from_bytes(data[24:28], sys.byteorder)
-    return socket.inet_ntop(family, data[8:24]) + (f"%{socket.if_indextoname(scope)}" if scope else "")
+    return socket.inet_ntop(family, data[8:24]) + (f"%{scope}" if scope else "")
 
 
 def gai(name, family="unspec", flags=()):
@@ -68,16 +72,7 @@ def gai(name, family="unspec", flags=()):
     return answer
 
 
-def _hostent_call(call, length):
-    """Doubles the buffer at ERANGE, as every caller does."""
-    while True:
-        buffer, entry, result, h_errno = c.create_string_buffer(length), Hostent(), c.POINTER(Hostent)(), c.c_int(12345)
-        status = call(c.byref(entry), buffer, c.c_size_t(length), c.byref(result), c.byref(h_errno))
-        if status != 34:
-            break
-        length *= 2
-    if not result:
-        return {"error": H_ERRNO[h_errno.value], "status": status}
+def _hostent(entry):
     addrs, aliases = [], []
     while entry.addrs[len(addrs)]:
         addrs.append(socket.inet_ntop(entry.family, c.string_at(entry.addrs[len(addrs)], entry.length)))
@@ -86,27 +81,55 @@ def _hostent_call(call, length):
     return {"name": text(entry.name), "aliases": aliases, "addrs": addrs}
 
 
-def byname2(name, family="inet", length=1024):
-    return _hostent_call(lambda *rest: libc.gethostbyname2_r(name.encode("latin-1"), FAMILY[family], *rest), length)
+def _reentrant(call, length):
+    """Doubles the buffer at ERANGE, as every caller does."""
+    while True:
+        buffer, entry, result, h_errno = c.create_string_buffer(length), Hostent(), c.POINTER(Hostent)(), c.c_int(12345)
+        status = call(c.byref(entry), buffer, c.c_size_t(length), c.byref(result), c.byref(h_errno))
+        if status != 34:
+            break
+        length *= 2
+    return _hostent(entry) if result else {"error": H_ERRNO[h_errno.value], "status": status}
 
 
-def byname(name, length=1024):
-    return _hostent_call(lambda *rest: libc.gethostbyname_r(name.encode("latin-1"), *rest), length)
+def _static(call):
+    """For the forms that answer out of glibc's own buffer, and by h_errno."""
+    h_errno = libc.__h_errno_location()
+    h_errno[0] = 12345
+    result = call()
+    return _hostent(result.contents) if result else {"error": H_ERRNO[h_errno[0]]}
 
 
-def byaddr(addr, length=1024):
+def byname2(name, family="inet", length=1024, static=False):
+    arguments = name.encode("latin-1"), FAMILY[family]
+    if static:
+        return _static(lambda: libc.gethostbyname2(*arguments))
+    return _reentrant(lambda *rest: libc.gethostbyname2_r(*arguments, *rest), length)
+
+
+def byname(name, length=1024, static=False):
+    if static:
+        return _static(lambda: libc.gethostbyname(name.encode("latin-1")))
+    return _reentrant(lambda *rest: libc.gethostbyname_r(name.encode("latin-1"), *rest), length)
+
+
+def byaddr(addr, length=1024, static=False):
     family = socket.AF_INET6 if ":" in addr else socket.AF_INET
     data = socket.inet_pton(family, addr)
-    return _hostent_call(lambda *rest: libc.gethostbyaddr_r(data, len(data), family, *rest), length)
+    if static:
+        return _static(lambda: libc.gethostbyaddr(data, len(data), family))
+    return _reentrant(lambda *rest: libc.gethostbyaddr_r(data, len(data), family, *rest), length)
 
 
-def nameinfo(addr):
+def nameinfo(addr, flags=("NI_NAMEREQD",), length=1025):
+    addr, _, scope = addr.partition("%")
     family = socket.AF_INET6 if ":" in addr else socket.AF_INET
     data = socket.inet_pton(family, addr)
     head = family.to_bytes(2, sys.byteorder) + b"\0\0"
-    address = head + data + bytes(8) if family == socket.AF_INET else head + bytes(4) + data + bytes(4)
-    host = c.create_string_buffer(1025)
-    status = libc.getnameinfo(address, len(address), host, 1025, None, 0, socket.NI_NAMEREQD)
+    scope_id = (socket.if_nametoindex(scope) if scope else 0).to_bytes(4, sys.byteorder)
+    address = head + data + bytes(8) if family == socket.AF_INET else head + bytes(4) + data + scope_id
+    host = c.create_string_buffer(length)
+    status = libc.getnameinfo(address, len(address), host, length, None, 0, sum(FLAGS[flag] for flag in flags))
     return {"error": EAI[status]} if status else {"name": text(host.value)}
 
 

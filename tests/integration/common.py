@@ -74,8 +74,6 @@ ANSWERS = [
     # A pointer to what is no host name is none. (glibc: NO_RECOVERY, or the name)
     (byaddr("198.51.100.8"), {"error": "NO_DATA", "status": 0}),
     (nameinfo("198.51.100.8"), error("EAI_NONAME")),
-    # Further pointers are aliases. (glibc: left out)
-    (byaddr("198.51.100.6"), host("one.example.test", "198.51.100.6", aliases=["two.example.test"])),
     # Names that are no host names are refused for every call. (glibc asks for them with AI_CANONNAME and AF_INET6)
     (gai("-dash.example.test", "inet6", "AI_CANONNAME"), error("EAI_NONAME")),
     (gai("two words.example.test", "inet6", "AI_CANONNAME"), error("EAI_NONAME")),
@@ -90,7 +88,7 @@ NAMES = ["v4.example.test", "v6.example.test", "both.example.test", "both.exampl
          "a" * 64 + ".example.test", ".example.test", "two..dots.example.test", "example.test",
          "www.sub.example.test"]
 
-ADDRESSES = ["198.51.100.4", "198.51.100.5", "198.51.100.7", "198.51.100.9",
+ADDRESSES = ["198.51.100.4", "198.51.100.5", "198.51.100.6", "198.51.100.7", "198.51.100.9",
              "198.51.100.10", "198.51.100.11", "198.51.100.18", "2001:db8:1::6", "2001:db8:1::5", "2001:db8:1::77",
              "::ffff:198.51.100.4"]
 

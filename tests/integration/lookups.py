@@ -27,8 +27,8 @@ def byaddr(addr, **more):
     return "byaddr", {"addr": addr, **more}
 
 
-def nameinfo(addr):
-    return "nameinfo", {"addr": addr}
+def nameinfo(addr, *flags, **more):
+    return "nameinfo", {"addr": addr, **({"flags": flags} if flags else {}), **more}
 
 
 def threads(*lookups):
@@ -79,23 +79,34 @@ class Client:
         self.close()
 
 
-def ask(*lookups, env=()):
+def _answers(lookups, env):
     """Each lookup through the module, in one new process. The hosts line names nothing else that could answer."""
     with Client(env) as client:
         answers = [client.ask(lookup) for lookup in lookups]
         if netns.SERVICE == "aiodns":
             assert client.ask(("modules", {})) == ["libnss_aiodns.so.2"]
-    return answers[0] if len(lookups) == 1 else answers
+    return answers
 
 
-def ask_glibc(net, *lookups, env=(), service=netns.GLIBC):
+def _glibc_answers(net, lookups, env, service):
     net.service(service)
     try:
         with Client(env) as client:
-            answers = [client.ask(lookup) for lookup in lookups]
+            return [client.ask(lookup) for lookup in lookups]
     finally:
         net.service(netns.SERVICE)
-    return answers[0] if len(lookups) == 1 else answers
+
+
+def _one_or_all(answers):
+    return answers[0] if len(answers) == 1 else answers
+
+
+def ask(*lookups, env=()):
+    return _one_or_all(_answers(lookups, env))
+
+
+def ask_glibc(net, *lookups, env=(), service=netns.GLIBC):
+    return _one_or_all(_glibc_answers(net, lookups, env, service))
 
 
 def ordered(answer):
@@ -111,11 +122,13 @@ def shown(lookup, *answers):
     return f"{call} {words}: aiodns {short[0]}, glibc {short[1]}"
 
 
-def differences(net, *lookups, env=(), keep_order=False):
-    """A line for each lookup that ours and glibc answer differently."""
+def differences(net, *lookups, env=(), keep_order=False, at_once=False):
+    """A line for each lookup that ours and glibc answer differently. `at_once`: for those that are waited for."""
     like = (lambda answer: answer) if keep_order else ordered
-    # One lookup more than asked, so that one is a list here too.
-    ours, theirs = ask(*lookups, lookups[0], env=env), ask_glibc(net, *lookups, lookups[0], env=env)
+    asked = [threads(*lookups)] if at_once else lookups
+    ours, theirs = _answers(asked, env), _glibc_answers(net, asked, env, netns.GLIBC)
+    if at_once:
+        ours, theirs = ours[0], theirs[0]
     lines = [shown(lookup, our, their) for lookup, our, their in zip(lookups, ours, theirs) if like(our) != like(their)]
     print(*lines, sep="\n")  # pytest shortens what it compares, not what is printed
     return lines

@@ -31,6 +31,6 @@ def test_its_own_names(server, lookup, expected):
 
 
 @pytest.mark.parametrize("name", ["host.mine.test", "MIXED.mine.test", "chain.mine.test", "text.mine.test",
-                                  "missing.mine.test", "many.mine.test"])
+                                  "missing.mine.test", "many.mine.test", "host.moved.example.test"])
 def test_its_own_names_as_glibc(net, server, name):
     assert differences(net, *every_way(name)) == []

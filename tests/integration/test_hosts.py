@@ -160,6 +160,12 @@ def test_localhost_asks_no_server(net, dns, name):
     assert dns.asked() == []
 
 
+def test_localhost_is_named_without_its_dot(net):
+    net.hosts("")
+    assert ask(byname("localhost."), gai("localhost.", "inet", "AI_CANONNAME")) == [
+        {"name": "localhost", "aliases": [], "addrs": ["127.0.0.1"]}, {"addrs": ["127.0.0.1"], "canon": "localhost"}]
+
+
 @pytest.mark.parametrize("name", ["host.invalid", "service.onion"])
 def test_names_that_do_not_exist_ask_no_server(net, dns, name):
     net.hosts("")

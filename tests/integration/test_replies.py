@@ -12,6 +12,7 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
+import netns
 import scripted
 from lookups import ask, byaddr, differences, gai, nameinfo, ordered
 
@@ -133,22 +134,10 @@ def counts_lie(query):
     return bytes(wire)
 
 
-def address_too_short(query, length=3):
-    wire = bytearray(evil(query).to_wire())
-    at = wire.index(b"\xc0\x0c")
-    wire[at:at] = wire[at:at + 10] + length.to_bytes(2, "big") + b"\xcb" * length
-    wire[7] = 2
-    return bytes(wire)
-
-
-def address_too_long(query):
-    return address_too_short(query, 200)
-
-
 @pytest.mark.parametrize("forge", [
-    address_too_short, address_too_long, wrong_id, wrong_name, wrong_type, wrong_class, wrong_case, no_question,
-    two_questions, not_a_response, wrong_opcode, nothing, one_octet, garbage, chopped_answer, pointer_to_itself,
-    counts_lie], ids=lambda forge: forge.__name__)
+    wrong_id, wrong_name, wrong_type, wrong_class, wrong_case, no_question, two_questions, not_a_response,
+    wrong_opcode, nothing, one_octet, garbage, chopped_answer, pointer_to_itself, counts_lie],
+    ids=lambda forge: forge.__name__)
 def test_waiting_goes_on_after(serve, forge):
     def handler(query):
         if not query.tcp:
@@ -326,14 +315,17 @@ def test_no_such_name(serve, soa, tcp):
 @pytest.mark.parametrize("missing", ["A", "AAAA"])
 @pytest.mark.parametrize("how", ["silence", "SERVFAIL", "REFUSED", "NOTIMP", "FORMERR", "NXDOMAIN", "NODATA"])
 def test_one_family_answers(serve, missing, how):
+    """With an address that can be reached: for another the missing family would be waited for."""
+    here = {"A": netns.ADDRESS4, "AAAA": netns.ADDRESS6}
+
     def handler(query):
         if query.type != missing:
-            query.send(good(query))
+            query.send(query.reply(here[query.type]))
         elif how != "silence":
             query.send(query.reply(rcode="NOERROR" if how == "NODATA" else how))
     serve(handler)
     other = {"A": "AAAA", "AAAA": "A"}[missing]
-    assert ask(gai(NAME)) == {"addrs": [GOOD[other]], "canon": None}
+    assert ask(gai(NAME)) == {"addrs": [here[other]], "canon": None}
 
 
 # -- What is in the answer section.
@@ -426,17 +418,13 @@ def test_answer_section_with(serve, make):
     assert set(ask(gai(NAME))["addrs"]) == set(GOOD.values())
 
 
-@pytest.mark.parametrize("links", [8, 200])
+@pytest.mark.parametrize("links", [8, 17, 200])
 def test_long_chain(serve, links):
-    """Eight links are followed; two hundred end in an error, not in a hang or a crash."""
+    """In one message they cost no further question, so they are followed."""
     def handler(query):
         query.send(query.reply(GOOD[query.type], cname=[f"n{n}.chain.test." for n in range(links)]))
     serve(handler)
-    answer = ask(gai(NAME))
-    if links == 8:
-        assert sorted(answer["addrs"]) == sorted(GOOD.values())
-    else:
-        assert "error" in answer
+    assert sorted(ask(gai(NAME))["addrs"]) == sorted(GOOD.values())
 
 
 def test_endless_chain_of_questions(serve):

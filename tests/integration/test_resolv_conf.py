@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import socket
+import threading
 
 import pytest
 
@@ -26,6 +27,10 @@ RECORDS = {
     "alias.one.test": "host.one.test",
     "last.seven.test": {"A": ["198.51.100.9"]},
 }
+
+# Five domains of 70 octets: more than _res has room for.
+FIVE = [letter * 63 + ".search" for letter in "abcde"]
+RECORDS[f"fifth.{FIVE[4]}"] = {"A": ["198.51.100.10"], "AAAA": ["2001:db8:1::a"]}
 
 _addresses = (f"127.0.7.{n}" for n in itertools.count(1))
 
@@ -72,11 +77,12 @@ SEARCH = ["search one.test two.test", "search two.test one.test", "domain one.te
           "search two.test\nsearch one.test", "domain two.test\nsearch one.test", "search one.test\ndomain two.test",
           "search one.test\noptions ndots:0", "search one.test\noptions ndots:2", "search one.test\noptions ndots:15",
           "search one.test\noptions ndots:99", "search one.test\noptions no-tld-query", "search ONE.test.",
+          "search a.test b.test c.test d.test e.test one.test", "search " + " ".join(FIVE),
           "search a.test b.test c.test d.test e.test f.test seven.test one.test",
           "search " + " ".join(letter * 60 + ".test" for letter in "abcdef") + " one.test", ""]
 
 NAMES = ["host", "host.", "a.b", "a.b.", "only6", "nothing", "single", "dotted.name", "alias", "last",
-         "missing", "missing.name", "host.one.test", "host.one.test."]
+         "missing", "missing.name", "fifth", "host.one.test", "host.one.test."]
 
 
 @pytest.mark.parametrize("search", SEARCH, ids=lambda search: search[:50])
@@ -86,6 +92,24 @@ def test_search_list(net, serve, search):
                (gai(name), gai(name, "inet"), gai(name, "inet6"), gai(name, "unspec", "AI_CANONNAME"), byname(name))]
     assert differences(net, *lookups) == []
     assert other_questions(net, server, *(gai(name, family) for name in NAMES for family in ("inet", "inet6"))) == []
+
+
+@pytest.mark.parametrize("ndots", range(16))
+def test_ndots(net, serve, ndots):
+    """Names with fewer dots, as many, and more; found as they are, in the list, or not at all."""
+    names = ["n" + ".n" * dots for dots in {0, max(ndots - 1, 0), ndots, ndots + 1}]
+    server = serve(f"search two.test one.test\noptions ndots:{ndots}", scripted.records(
+        {name + ".one.test": {"A": [A]} for name in names[::2]} | {name: {"A": ["198.51.100.2"]} for name in names[1:]}))
+    assert differences(net, *(call(name) for name in names for call in (gai, byname))) == []
+    assert other_questions(net, server, *(gai(name, "inet") for name in names)) == []
+
+
+def test_slow_server_and_a_search_list(net, serve):
+    """What is answered is no silence: each name has its own time."""
+    def slowly(query):
+        threading.Timer(0.15, scripted.records(RECORDS), [query]).start()
+    serve("search a.test b.test c.test d.test e.test one.test\noptions timeout:1 attempts:1", slowly)
+    assert differences(net, gai("host")) == []
 
 
 def test_search_list_finds_what_it_should(serve):

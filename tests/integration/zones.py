@@ -44,6 +44,7 @@ to-text CNAME text
 to-v4 CNAME v4
 to-words CNAME two\\ words
 to-under CNAME under_score
+moved DNAME other.test.
 loop CNAME loop1
 loop1 CNAME loop
 loop-self CNAME loop-self
