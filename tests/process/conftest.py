@@ -82,9 +82,10 @@ def server(net, opened):
 
 @pytest.fixture
 def surroundings(net, server):
-    """As every test finds them, whatever the one before left."""
+    """As every test finds them, whatever the one before left. The timeout is for busy machines: these programs leave
+    the server little time, and one that stands still for ten seconds is no failure of the module's."""
     net.hosts(HOSTS)
-    net.resolv_conf(f"nameserver {server.address}\nsearch {SEARCH}\n")
+    net.resolv_conf(f"nameserver {server.address}\nsearch {SEARCH}\noptions timeout:20\n")
     net.service(netns.SERVICE)
 
 

@@ -109,6 +109,7 @@ static void fork_child(void)
 
   CHECK(child >= 0, "fork: %s", strerror(errno));
   if (child == 0) {
+    signal(SIGALRM, SIG_DFL);
     alarm(HUNG_S);
     _exit(call_by_hand(&module, how, name, buffer, sizeof buffer).status == NSS_STATUS_SUCCESS ? 0 : 1);
   }

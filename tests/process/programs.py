@@ -9,7 +9,7 @@ import pytest
 FOLDER = pathlib.Path(os.environ.get("AIODNS_PROCESS_DIR",
                                      pathlib.Path(__file__).resolve().parents[2] / "build/dev/tests/process"))
 SKIPPED = 77
-DEADLOCKED = 60  # seconds after which a program counts as hung
+DEADLOCKED = 120  # seconds after which a program counts as hung
 
 
 def program(name):

@@ -117,11 +117,15 @@ def test_calls_refused(calls, error):
     assert outcomes("refuse", calls, error, *LOOKUPS) == [wanted] * 3
 
 
-@pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS], ids=errno.errorcode.get)
-def test_what_tcp_lacks_is_told(error):
-    """The reply by UDP was truncated."""
+LACKS = [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS]
+
+
+@pytest.mark.parametrize("error", LACKS, ids=errno.errorcode.get)
+@pytest.mark.parametrize("calls", ["socket", "stream"])
+def test_a_lack_is_told(calls, error):
+    """Of any socket, and of one for TCP where the reply by UDP was truncated."""
     lookups = ["gai", "many.test", "gai4", "many.test", "byname6", "many.test", "addr", "198.18.1.6"]
-    assert outcomes("refuse", "stream", error, *lookups) == [f"TRYAGAIN {errno.errorcode[error]} NETDB_INTERNAL"] * 4
+    assert outcomes("refuse", calls, error, *lookups) == [f"TRYAGAIN {errno.errorcode[error]} NETDB_INTERNAL"] * 4
 
 
 def test_listed_calls_are_enough(aliases):
