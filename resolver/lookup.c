@@ -259,22 +259,6 @@ static bool is_doubtful(const struct aiodns_lookup *lookup)
   return true;
 }
 
-/*
- * Who has answered behind silent servers is asked first for the next name, too: a dead server costs its wait
- * once a lookup.  One that has refused or erred, at once, may be the one that knows that name.
- */
-static bool only_silence_before_answer(const struct aiodns_query *query)
-{
-  unsigned count = query->conf->server_count;
-
-  if (query->answered_by < 0)
-    return false;
-  for (unsigned s = query->first_server; s != (unsigned)query->answered_by; s = (s + 1) % count)
-    if (query->server[s].failures > 0)
-      return false;
-  return true;
-}
-
 /* What follows from how the candidate's questions ended: another round for it, the next one, or the end. */
 static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
 {
@@ -282,7 +266,11 @@ static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
   bool first_round =
       lookup->candidate_start_us == lookup->turn_us; /* the others begin with who has answered */
 
-  if (first_round && only_silence_before_answer(&lookup->query[0]))
+  /*
+   * Who has answered behind silent servers is asked first for the next name, too: a dead server costs its
+   * wait once a lookup.  One that has refused or erred, at once, may be the one that knows that name.
+   */
+  if (first_round && lookup->query[0].answered_by >= 0 && !lookup->query[0].erred)
     lookup->first_server = (uint8_t)lookup->query[0].answered_by;
   if (verdict.outcome == AIODNS_NO_NAME && !lookup->probing && is_doubtful(lookup)) {
     probe(lookup, now_us);

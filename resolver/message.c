@@ -36,7 +36,7 @@ static uint8_t sent_octet(const struct aiodns_form *form, size_t i)
   uint8_t c = form->name->wire[i];
   if (!is_letter(c))
     return c;
-  return is_lower(form) ? c | 0x20 : (uint8_t)(c ^ (form->flip[i / 8] >> i % 8 & 1) << 5);
+  return (uint8_t)(is_lower(form) ? c | 0x20 : c ^ (form->flip[i / 8] >> i % 8 & 1) << 5);
 }
 
 enum { OCTETS = 8 }; /* taken at once */
@@ -222,22 +222,23 @@ static void restore_labels(const struct aiodns_form *form, const uint8_t *sent, 
 
 void aiodns_message_restore_case(const struct aiodns_form *form, uint8_t *msg, size_t len)
 {
-  struct aiodns_records records;
+  /* Behind the question, which is the one that was asked. */
+  struct aiodns_cursor c = aiodns_cursor_at(msg, len, AIODNS_HEADER_LEN + (size_t)form->name->len + 4);
+  unsigned answers = (unsigned)msg[6] << 8 | msg[7];
   uint8_t sent[AIODNS_NAME_MAX];
   bool made = false;
 
   memcpy(msg + AIODNS_HEADER_LEN, form->name->wire, form->name->len);
   if (is_lower(form))
     return;
-  records = aiodns_records_of(msg, len);
-  for (struct aiodns_cursor *c = &records.cursor; records.answers > 0; records.answers--) {
-    aiodns_name_skip(c);
-    uint16_t type = aiodns_cursor_u16(c);
-    aiodns_cursor_take(c, 2 + 4);
-    uint16_t rdlength = aiodns_cursor_u16(c);
-    size_t data = c->pos;
-    aiodns_cursor_take(c, rdlength);
-    if (c->bad || type == form->type) /* what is asked for stands behind the chain that leads to it */
+  for (; answers > 0; answers--) {
+    aiodns_name_skip(&c);
+    uint16_t type = aiodns_cursor_u16(&c);
+    aiodns_cursor_take(&c, 2 + 4); /* CLASS, TTL */
+    uint16_t rdlength = aiodns_cursor_u16(&c);
+    size_t data = c.pos;
+    aiodns_cursor_take(&c, rdlength);
+    if (c.bad || type == form->type) /* what is asked for stands behind the chain that leads to it */
       break;
     if (type != AIODNS_TYPE_CNAME)
       continue;

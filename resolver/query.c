@@ -236,6 +236,7 @@ void aiodns_query_refused(struct aiodns_query *query, unsigned channel, int64_t 
     server->icmp_sends = server->sends;
     if (server->failures < query->conf->attempts)
       server->failures++;
+    query->erred = true;
     aiodns_turn_next_at_once(query, now_us);
   }
 }
@@ -281,7 +282,7 @@ void aiodns_query_renew(struct aiodns_query *query)
   query->attempt = query->sends = 0;
   query->started = query->done = query->lingering = false;
   query->got_servfail = query->got_reply = query->was_silent = false;
-  query->not_permitted = query->answered_plain = query->lacked_tcp = false;
+  query->not_permitted = query->answered_plain = query->lacked_tcp = query->erred = false;
   query->local_error = 0;
   query->answered_by = -1;
   query->round_trip_us = 0;

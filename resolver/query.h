@@ -126,6 +126,7 @@ struct aiodns_query {
   bool answered_plain; /* the reply that ended it was to a plain query */
   bool lingering;      /* every server has refused; a reply behind an ICMP error may still come */
   bool got_servfail, got_reply, was_silent;
+  bool erred; /* some server has refused, or answered with an error */
   bool not_permitted;
   bool lacked_tcp; /* local_error kept a truncated reply from being asked for whole */
   int local_error; /* errno of a lack of descriptors or memory; 0: none */

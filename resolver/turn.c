@@ -251,6 +251,7 @@ void aiodns_turn_server_failed(struct aiodns_query *query, unsigned s, int64_t n
     return;
   }
   server->failures++;
+  query->erred = true;
   server->sends = server->icmp_sends = 0; /* it is anything but silent */
   channel_close(query, aiodns_channel_udp(s));
   channel_close(query, aiodns_channel_tcp(s));
