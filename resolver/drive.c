@@ -16,6 +16,7 @@ enum {
 
 struct driver {
   struct aiodns_lookup *lookup;
+  int64_t now_us;                 /* at the start, or behind the last wait */
   bool late;                      /* some wait ended without a reply */
   unsigned opened, noted;         /* sockets so far; at the time when they were noted (left.h) */
   int place;                      /* where */
@@ -27,7 +28,7 @@ struct driver {
 
 static int64_t now_us(void)
 {
-  struct timespec now;
+  struct timespec now = {0}; /* where there is no clock, all waits are whole */
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
@@ -199,9 +200,9 @@ static void look_at(struct driver *driver, unsigned c, int64_t now)
     aiodns_lookup_refused(driver->lookup, c, now);
 }
 
-static int milliseconds_until(int64_t due_us)
+static int milliseconds_until(int64_t due_us, int64_t now)
 {
-  int64_t left_ms = (due_us - now_us() + 999) / 1000;
+  int64_t left_ms = (due_us - now + 999) / 1000;
   return left_ms < 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
 }
 
@@ -227,11 +228,12 @@ static bool wait_once(struct driver *driver)
     ready[count] = (struct pollfd){.fd = driver->fd[c], .events = driver->connecting[c] ? POLLOUT : POLLIN};
     channel[count++] = (uint8_t)c;
   }
-  int found = aiodns_kernel_poll(ready, count, milliseconds_until(aiodns_lookup_due(driver->lookup)));
+  int found =
+      aiodns_kernel_poll(ready, count, milliseconds_until(aiodns_lookup_due(driver->lookup), driver->now_us));
   if (found < 0 && errno != EINTR && errno != EAGAIN)
     return false;
   driver->late |= found == 0;
-  int64_t now = now_us();
+  int64_t now = driver->now_us = now_us();
   for (unsigned i = 0; i < count && found > 0; i++)
     if (ready[i].revents)
       look_at(driver, channel[i], now);
@@ -248,7 +250,8 @@ void aiodns_drive(struct aiodns_lookup *lookup)
   driver.late = false;
   driver.place = AIODNS_LEFT_NONE;
   aiodns_left_close();
-  aiodns_lookup_start(lookup, now_us());
+  driver.now_us = now_us();
+  aiodns_lookup_start(lookup, driver.now_us);
   while (!lookup->ended) {
     do_tasks(&driver);
     note_sockets(&driver);

@@ -249,30 +249,26 @@ void aiodns_message_restore_case(const struct aiodns_form *form, uint8_t *msg, s
   }
 }
 
-/* Whether a name in the data can be read, and is all of it. */
-static bool data_fits(const struct aiodns_record *record)
-{
-  struct aiodns_cursor data = record->data;
-  struct aiodns_name name;
-
-  switch (record->type) {
-  case AIODNS_TYPE_CNAME:
-  case AIODNS_TYPE_PTR:
-    aiodns_name_read(&data, &name);
-    return !data.bad && data.pos == data.len;
-  default:
-    return true;
-  }
-}
-
 bool aiodns_message_well_formed(const uint8_t *msg, size_t len)
 {
   struct aiodns_records records = aiodns_records_of(msg, len);
-  struct aiodns_record record;
-  while (aiodns_records_next(&records, &records.answers, &record))
-    if (!data_fits(&record))
+  struct aiodns_cursor *c = &records.cursor;
+
+  for (; records.answers > 0 && !c->bad; records.answers--) {
+    aiodns_name_check(c);
+    uint16_t type = aiodns_cursor_u16(c), class = aiodns_cursor_u16(c);
+    aiodns_cursor_take(c, 4); /* TTL */
+    uint16_t rdlength = aiodns_cursor_u16(c);
+    struct aiodns_cursor data = aiodns_cursor_at(c->data, c->pos + (size_t)rdlength, c->pos);
+    if (!aiodns_cursor_take(c, rdlength))
+      break;
+    if (class != CLASS_IN || (type != AIODNS_TYPE_CNAME && type != AIODNS_TYPE_PTR))
+      continue;
+    aiodns_name_check(&data);
+    if (data.bad || data.pos != data.len) /* a name is all of it */
       return false;
-  return !records.cursor.bad;
+  }
+  return !c->bad;
 }
 
 bool aiodns_message_negative_ttl(const uint8_t *msg, size_t len, const struct aiodns_name *name,

@@ -7,16 +7,29 @@ static uint8_t lower(uint8_t c)
   return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
 }
 
-/* Sets of ASCII characters, a bit for each. */
-static const uint64_t host_octets[2] = {0x03ff200000000000,
-                                        0x07fffffe87fffffe}; /* letters, digits, '-', '_' */
-/* All that is printable, but what RFC 1035 section 5.1 and glibc escape: "$().;@\\ and the blank. */
-static const uint64_t plain_octets[2] = {0xf7ffbcea00000000, 0x7fffffffeffffffe};
-
-static bool has(const uint64_t of[2], uint8_t c)
-{
-  return c < 128 && (of[c / 64] >> c % 64 & 1);
-}
+/* What an octet of a name may be. */
+enum {
+  HOST = 1,  /* part of a host name: letters, digits, '-', '_' */
+  PLAIN = 2, /* printable, and not one of "$().;@\\, which RFC 1035 section 5.1 and glibc escape */
+};
+static const uint8_t class[256] = {
+    ['!'] = PLAIN,
+    ['#'] = PLAIN,
+    ['%' ... '\''] = PLAIN,
+    ['*' ... ','] = PLAIN,
+    ['-'] = PLAIN | HOST,
+    ['/'] = PLAIN,
+    ['0' ... '9'] = PLAIN | HOST,
+    [':'] = PLAIN,
+    ['<' ... '?'] = PLAIN,
+    ['A' ... 'Z'] = PLAIN | HOST,
+    ['['] = PLAIN,
+    [']' ... '^'] = PLAIN,
+    ['_'] = PLAIN | HOST,
+    ['`'] = PLAIN,
+    ['a' ... 'z'] = PLAIN | HOST,
+    ['{' ... '~'] = PLAIN,
+};
 
 static bool is_digit(char c)
 {
@@ -117,19 +130,16 @@ void aiodns_name_from_address(struct aiodns_name *ret, int family, const void *a
   ret->len = (uint8_t)(len + 1);
 }
 
-void aiodns_name_read(struct aiodns_cursor *c, struct aiodns_name *ret)
+/* Follows a name to its root, copying it where `wire` is not NULL; returns its length, or 0 and a bad cursor.
+ */
+static inline size_t walk(struct aiodns_cursor *c, uint8_t *wire)
 {
   size_t pos = c->pos, end = 0; /* end: where the cursor goes on; 0 until the first pointer */
   size_t limit = pos;           /* pointers must go below this: each lowers it, so the loop ends */
   unsigned pointers = 0;
   size_t len = 0;
 
-  ret->len = 0;
-  if (c->bad)
-    return;
-  for (;;) {
-    if (pos >= c->len)
-      break;
+  while (!c->bad && pos < c->len) {
     uint8_t octet = c->data[pos];
     if (octet >= 0xc0) {
       if (pos + 2 > c->len)
@@ -144,16 +154,27 @@ void aiodns_name_read(struct aiodns_cursor *c, struct aiodns_name *ret)
     }
     if (octet > AIODNS_LABEL_MAX || octet >= c->len - pos || len + 1 + octet > AIODNS_NAME_MAX)
       break;
-    memcpy(ret->wire + len, c->data + pos, 1 + (size_t)octet);
+    if (wire)
+      memcpy(wire + len, c->data + pos, 1 + (size_t)octet);
     len += 1 + (size_t)octet;
     pos += 1 + (size_t)octet;
     if (octet == 0) {
-      ret->len = (uint8_t)len;
       c->pos = end ? end : pos;
-      return;
+      return len;
     }
   }
   c->bad = true;
+  return 0;
+}
+
+void aiodns_name_read(struct aiodns_cursor *c, struct aiodns_name *ret)
+{
+  ret->len = (uint8_t)walk(c, ret->wire);
+}
+
+void aiodns_name_check(struct aiodns_cursor *c)
+{
+  walk(c, NULL);
 }
 
 void aiodns_name_skip(struct aiodns_cursor *c)
@@ -184,7 +205,7 @@ size_t aiodns_name_to_text(const struct aiodns_name *name, char *buf)
       buf[out++] = '.';
     for (size_t i = 1; i <= name->wire[at]; i++) {
       uint8_t c = name->wire[at + i];
-      if (has(plain_octets, c)) {
+      if (class[c] & PLAIN) {
         buf[out++] = (char)c;
       } else if (c <= 0x20 || c >= 0x7f) {
         buf[out++] = '\\';
@@ -245,7 +266,7 @@ bool aiodns_name_is_host_part(const struct aiodns_name *name)
 {
   for (size_t at = 0; name->wire[at]; at += 1 + (size_t)name->wire[at])
     for (size_t i = 1; i <= name->wire[at]; i++)
-      if (!has(host_octets, name->wire[at + i]))
+      if (!(class[name->wire[at + i]] & HOST))
         return false;
   return true;
 }

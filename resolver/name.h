@@ -41,6 +41,9 @@ void aiodns_name_from_address(struct aiodns_name *ret, int family, const void *a
  */
 void aiodns_name_read(struct aiodns_cursor *c, struct aiodns_name *ret);
 
+/* The same for a name that only has to be right. */
+void aiodns_name_check(struct aiodns_cursor *c);
+
 /* Goes past a name, wherever its pointer leads: for one that has been read before, or is not looked at. */
 void aiodns_name_skip(struct aiodns_cursor *c);
 

@@ -11,7 +11,7 @@ void aiodns_search_init(struct aiodns_search *search, const struct aiodns_conf *
 
   for (size_t i = 0; i < len; i++)
     dots += text[i] == '.';
-  memset(search, 0, sizeof *search);
+  memset(search, 0, offsetof(struct aiodns_search, given));
   search->conf = conf;
   search->more = more;
   search->source = source;

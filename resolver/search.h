@@ -32,7 +32,6 @@ struct aiodns_search {
   const struct aiodns_conf *conf;
   aiodns_search_more *more;
   void *source;
-  struct aiodns_name given;
   enum aiodns_search_step step;
   uint8_t index;
   bool dotted, absolute, many_dots;
@@ -42,6 +41,7 @@ struct aiodns_search {
   bool got_no_data, got_servfail;    /* for a candidate from the list */
   struct aiodns_verdict first_as_is; /* PENDING where it was not tried first */
   struct aiodns_verdict last;
+  struct aiodns_name given;
 };
 
 /* `text` is the name as the program gave it, and *name the same.  `as_is`: no list is gone through at all. */

@@ -34,7 +34,7 @@ enum aiodns_special aiodns_special_of(const struct aiodns_name *name)
     last = at;
   uint8_t scope = last == 0 ? ITSELF : BELOW;
   for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
-    if ((special[i].scope & scope) && special[i].len == name->wire[last] &&
+    if (special[i].len == name->wire[last] && (special[i].scope & scope) &&
         strncasecmp(special[i].name, (const char *)name->wire + last + 1, name->wire[last]) == 0)
       return (enum aiodns_special)special[i].is;
   return AIODNS_SPECIAL_NONE;
