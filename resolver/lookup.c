@@ -171,12 +171,15 @@ static unsigned rank_of(const struct aiodns_lookup *lookup, enum aiodns_outcome 
 static struct aiodns_verdict candidate_verdict(struct aiodns_lookup *lookup)
 {
   struct aiodns_verdict verdict = {.outcome = AIODNS_PENDING};
+  bool no_data = false, aliased = false;
 
   for (unsigned i = 0; i < lookup->query_count; i++) {
     enum aiodns_outcome outcome = lookup->answer[i].outcome;
     enum aiodns_failure failure = aiodns_query_failure(&lookup->query[i]);
     if (outcome == AIODNS_LOCAL)
       lookup->error = lookup->answer[i].error;
+    no_data |= outcome == AIODNS_NO_DATA;
+    aliased |= lookup->query[i].chain.aliased;
     if (outcome == AIODNS_FAILED && verdict.outcome == AIODNS_FAILED) {
       if (failure > verdict.failure)
         verdict.failure = failure;
@@ -186,6 +189,8 @@ static struct aiodns_verdict candidate_verdict(struct aiodns_lookup *lookup)
   }
   if (verdict.outcome == AIODNS_ANSWER && lookup->hide_data)
     verdict.outcome = AIODNS_NO_DATA;
+  verdict.half = verdict.outcome == AIODNS_FAILED && no_data;
+  verdict.aliased = verdict.outcome == AIODNS_NO_DATA && aliased;
   return verdict;
 }
 

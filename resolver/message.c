@@ -179,6 +179,18 @@ static unsigned upper_rcode(struct aiodns_records records, unsigned additionals)
   return 0;
 }
 
+static bool has_soa(struct aiodns_records records)
+{
+  struct aiodns_record record;
+
+  while (aiodns_records_next(&records, &records.answers, &record))
+    ;
+  while (aiodns_records_next(&records, &records.authorities, &record))
+    if (record.type == AIODNS_TYPE_SOA)
+      return true;
+  return false;
+}
+
 struct aiodns_header aiodns_message_header(const uint8_t *msg, size_t len)
 {
   unsigned rcode = msg[3] & RCODE_MASK;
@@ -189,7 +201,8 @@ struct aiodns_header aiodns_message_header(const uint8_t *msg, size_t len)
   return (struct aiodns_header){
       .rcode = (uint16_t)rcode,
       .truncated = msg[2] & FLAG_TC,
-      .lame = nothing && !(msg[2] & FLAG_AA) && !(msg[3] & FLAG_RA),
+      /* A referral has no SOA (RFC 2308 section 2.2), whatever a middlebox did to the flags. */
+      .lame = nothing && !(msg[2] & FLAG_AA) && !(msg[3] & FLAG_RA) && !has_soa(aiodns_records_of(msg, len)),
   };
 }
 

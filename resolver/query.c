@@ -284,6 +284,7 @@ void aiodns_query_renew(struct aiodns_query *query)
   query->got_servfail = query->got_reply = query->was_silent = false;
   query->not_permitted = query->answered_plain = query->lacked_tcp = query->erred = false;
   query->local_error = 0;
+  query->chain.aliased = false;
   query->answered_by = -1;
   query->round_trip_us = 0;
 }

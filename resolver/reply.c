@@ -7,6 +7,7 @@ void aiodns_chain_init(struct aiodns_chain *chain, const struct aiodns_name *nam
   memcpy(&chain->name, name, 1 + (size_t)name->len);
   chain->type = type;
   chain->hops = 0;
+  chain->aliased = false;
   chain->ttl_s = UINT32_MAX;
 }
 
@@ -83,6 +84,7 @@ static bool read_owner(struct aiodns_chain *chain, struct aiodns_records records
 static bool follow(struct aiodns_chain *chain, const struct aiodns_name *target, struct aiodns_answer *answer)
 {
   memcpy(&chain->name, target, 1 + (size_t)target->len);
+  chain->aliased = true;
   /* As in glibc the chain may lead through names that are no host names; programs are not shown those. */
   return chain->type == AIODNS_TYPE_PTR || !aiodns_name_is_host(target) || add_name(answer, target, true);
 }

@@ -29,6 +29,7 @@ struct aiodns_chain {
   struct aiodns_name name; /* asked now; behind a CNAME: the last target */
   uint16_t type;
   uint8_t hops;
+  bool aliased;   /* some CNAME was followed, in whichever message */
   uint32_t ttl_s; /* the least so far; UINT32_MAX at the start */
 };
 

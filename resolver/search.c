@@ -107,14 +107,18 @@ void aiodns_search_report(struct aiodns_search *search, struct aiodns_verdict ve
   switch (verdict.outcome) {
   case AIODNS_NO_DATA:
     search->got_no_data |= search->listed;
+    if (verdict.aliased) { /* as in glibc, for which an alias is an answer */
+      search->found_alias = true;
+      search->step = AIODNS_SEARCH_END;
+    }
     break;
   case AIODNS_NO_NAME:
     break;
   case AIODNS_FAILED:
-    if (verdict.failure == AIODNS_FAILURE_UNREACHABLE) {
-      search->step = AIODNS_SEARCH_END;
-    } else if (verdict.failure == AIODNS_FAILURE_SERVFAIL) {
+    if (verdict.failure == AIODNS_FAILURE_SERVFAIL || verdict.half) {
       search->got_servfail |= search->listed;
+    } else if (verdict.failure == AIODNS_FAILURE_UNREACHABLE) {
+      search->step = AIODNS_SEARCH_END;
     } else if (search->step == AIODNS_SEARCH_LIST && search->listed) {
       search->step = AIODNS_SEARCH_AS_IS_LAST;
     }
@@ -131,8 +135,10 @@ enum aiodns_outcome aiodns_search_verdict(const struct aiodns_search *search)
 
   if (last != AIODNS_NO_NAME && last != AIODNS_NO_DATA && last != AIODNS_FAILED && last != AIODNS_PENDING)
     return last;
-  if (last == AIODNS_FAILED && search->last.failure == AIODNS_FAILURE_UNREACHABLE)
+  if (last == AIODNS_FAILED && search->last.failure == AIODNS_FAILURE_UNREACHABLE && !search->last.half)
     return AIODNS_FAILED;
+  if (search->found_alias)
+    return AIODNS_NO_DATA;
   if (search->first_as_is.outcome != AIODNS_PENDING)
     return search->first_as_is.outcome;
   if (search->got_no_data)

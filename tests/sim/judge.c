@@ -114,13 +114,22 @@ static unsigned ends_of(const struct sim_world *world, const struct sim_candidat
 
 /* ---- One candidate ---- */
 
-static unsigned combine(const struct sim_world *world, unsigned a, unsigned b)
+/* No data for one family and no answer for the other: the list goes on, as behind SERVFAIL. */
+static enum end better(enum end a, enum end b, bool both)
+{
+  enum end ret = a > b ? a : b;
+  return both && a != b && (a == NO_DATA || b == NO_DATA) && (ret == SILENT || ret == UNREACHABLE)
+             ? SERVER_FAILED
+             : ret;
+}
+
+static unsigned combine(const struct sim_world *world, unsigned a, unsigned b, bool both)
 {
   unsigned ends = 0;
   for (unsigned i = 0; i < ENDS; i++)
     for (unsigned j = 0; j < ENDS; j++)
       if ((a & 1u << i) && (b & 1u << j))
-        ends |= 1u << (i > j ? i : j);
+        ends |= bit(better((enum end)i, (enum end)j, both));
   if (world->lookup.hide_data && (ends & bit(ANSWER)))
     ends = (ends & ~bit(ANSWER)) | bit(NO_DATA);
   return ends;
@@ -153,8 +162,8 @@ static unsigned ends_of_candidate(const struct sim_world *world, const struct si
 {
   if (c->round == SIM_CONFIRMING)
     return ends_of_confirmation(world, c);
-  unsigned ends =
-      combine(world, ends_of(world, c, 0), both_wanted(world) ? ends_of(world, c, 1) : bit(NO_DATA));
+  unsigned ends = combine(world, ends_of(world, c, 0),
+                          both_wanted(world) ? ends_of(world, c, 1) : bit(NO_DATA), both_wanted(world));
   bool over = world->entropy_failed || world->end_us >= deadline_of(world);
   if (c->kind != SIM_NXDOMAIN && !over) /* a lie, and there was time to ask again */
     ends &= ~bit(NO_NAME);
@@ -228,6 +237,8 @@ static bool ended(const struct walk *walk, unsigned i, enum end end, struct stat
       return visit_as_is(walk, i + 1, state);
     break;
   case NO_DATA:
+    if (world->candidate[i].hops > 0) /* an alias is an answer, if an empty one */
+      return agrees(walk, &state, AIODNS_NO_DATA);
     state.no_data |= role == SIM_LISTED && !state.last_one;
     break;
   case SERVER_FAILED:

@@ -285,6 +285,20 @@ static void replies_without_answer_authority_and_recursion_are_lame(void **state
   }
 }
 
+/* Middleboxes clear flags; a referral has no SOA. */
+static void no_data_with_an_soa_is_not_lame(void **state)
+{
+  struct wire wire;
+  (void)state;
+  for (int soa = 0; soa < 2; soa++) {
+    wire_init(&wire, ID, WIRE_QR);
+    wire_question(&wire, "www.example.com", ns_t_a);
+    wire_begin(&wire, WIRE_AUTHORITY, "example.com", soa ? ns_t_soa : ns_t_ns, ns_c_in, 60);
+    wire_end(&wire);
+    assert_int_equal(aiodns_message_header(unit_on_cliff(wire.data, wire.len), wire.len).lame, !soa);
+  }
+}
+
 static void put_opt(struct wire *wire, unsigned upper_rcode)
 {
   wire_begin(wire, WIRE_ADDITIONAL, "", ns_t_opt, 1232, (uint32_t)upper_rcode << 24 | 0x8000);
@@ -536,6 +550,7 @@ int main(void)
       cmocka_unit_test(a_question_that_is_compressed_is_not_ours),
       cmocka_unit_test(a_bare_header_matches_as_an_error_only),
       cmocka_unit_test(replies_without_answer_authority_and_recursion_are_lame),
+      cmocka_unit_test(no_data_with_an_soa_is_not_lame),
       cmocka_unit_test(an_error_that_only_edns_tells_is_no_empty_answer),
       cmocka_unit_test(restoring_gives_the_question_the_programs_letters),
       cmocka_unit_test(records_of_other_classes_are_passed_over),

@@ -77,6 +77,13 @@ static void run(const struct query *query, aiodns_search_more *more, void *sourc
   ret->verdict = aiodns_search_verdict(&search);
 }
 
+/* An answer, an alias without data, or nobody to ask. */
+static bool ends_all(struct aiodns_verdict verdict)
+{
+  return verdict.outcome == AIODNS_ANSWER || (verdict.outcome == AIODNS_NO_DATA && verdict.aliased) ||
+         (verdict.outcome == AIODNS_FAILED && verdict.failure == AIODNS_FAILURE_UNREACHABLE && !verdict.half);
+}
+
 /* res_search(3) and resolv.conf(5), written down a second time. */
 static void reference(const struct query *query, outcome_fn *outcome, const void *context, struct course *ret)
 {
@@ -98,10 +105,8 @@ static void reference(const struct query *query, outcome_fn *outcome, const void
     first = last = outcome(given, nth++, context);
     as_is_tried = true;
     ret->verdict = first.outcome;
-    if (first.outcome == AIODNS_ANSWER || absolute)
-      return;
     /* libresolv asks the list as well, to no other end than this: no server is reachable then either. */
-    if (first.outcome == AIODNS_FAILED && first.failure == AIODNS_FAILURE_UNREACHABLE)
+    if (ends_all(first) || absolute)
       return;
   }
   if (dots ? query->options & RES_DNSRCH : query->options & RES_DEFNAMES) {
@@ -119,12 +124,10 @@ static void reference(const struct query *query, outcome_fn *outcome, const void
       add_asked(ret, candidate);
       last = outcome(candidate, nth++, context);
       ret->verdict = last.outcome;
-      if (last.outcome == AIODNS_ANSWER)
-        return;
-      if (last.outcome == AIODNS_FAILED && last.failure == AIODNS_FAILURE_UNREACHABLE)
+      if (ends_all(last))
         return;
       got_no_data |= last.outcome == AIODNS_NO_DATA;
-      if (last.outcome == AIODNS_FAILED && last.failure == AIODNS_FAILURE_SERVFAIL)
+      if (last.outcome == AIODNS_FAILED && (last.failure == AIODNS_FAILURE_SERVFAIL || last.half))
         got_servfail = true;
       else if (last.outcome == AIODNS_FAILED)
         break;
@@ -136,8 +139,7 @@ static void reference(const struct query *query, outcome_fn *outcome, const void
     add_asked(ret, given);
     last = outcome(given, nth++, context);
     ret->verdict = last.outcome;
-    if (last.outcome == AIODNS_ANSWER ||
-        (last.outcome == AIODNS_FAILED && last.failure == AIODNS_FAILURE_UNREACHABLE))
+    if (ends_all(last))
       return;
   }
   ret->verdict = first.outcome != AIODNS_PENDING ? first.outcome
@@ -146,7 +148,10 @@ static void reference(const struct query *query, outcome_fn *outcome, const void
                                                  : last.outcome;
 }
 
-/* Outcomes by letter: N NXDOMAIN, D no data, S SERVFAIL, T silence, U nobody reachable, A answer. */
+/*
+ * Outcomes by letter: N NXDOMAIN, D no data, C no data behind a CNAME, S SERVFAIL, T silence, U nobody
+ * reachable, H nobody reachable for one family and no data for the other, A answer.
+ */
 static struct aiodns_verdict by_letter(char letter)
 {
   switch (letter) {
@@ -154,6 +159,11 @@ static struct aiodns_verdict by_letter(char letter)
     return (struct aiodns_verdict){.outcome = AIODNS_NO_NAME};
   case 'D':
     return (struct aiodns_verdict){.outcome = AIODNS_NO_DATA};
+  case 'C':
+    return (struct aiodns_verdict){.outcome = AIODNS_NO_DATA, .aliased = true};
+  case 'H':
+    return (struct aiodns_verdict){
+        .outcome = AIODNS_FAILED, .failure = AIODNS_FAILURE_UNREACHABLE, .half = true};
   case 'S':
     return (struct aiodns_verdict){.outcome = AIODNS_FAILED, .failure = AIODNS_FAILURE_SERVFAIL};
   case 'T':
@@ -212,6 +222,14 @@ static const struct row {
     {"DSN", "h.a. h.b. h. ", AIODNS_NO_DATA, {"h", 1, USUAL, {"a", "b"}}},
     {"DNS", "h.a. h.b. h. ", AIODNS_NO_DATA, {"h", 1, USUAL, {"a", "b"}}},
     {"SND", "h.a. h.b. h. ", AIODNS_FAILED, {"h", 1, USUAL, {"a", "b"}}},
+    /* An alias is an answer, if an empty one; half an answer is none that ends anything. */
+    {"C", "h.a. ", AIODNS_NO_DATA, {"h", 1, USUAL, {"a", "b"}}},
+    {"NC", "h.a. h.b. ", AIODNS_NO_DATA, {"h", 1, USUAL, {"a", "b"}}},
+    {"NC", "h.x. h.x.a. ", AIODNS_NO_DATA, {"h.x", 1, USUAL, {"a", "b"}}},
+    {"SC", "h.a. h.b. ", AIODNS_NO_DATA, {"h", 1, USUAL, {"a", "b"}}},
+    {"HA", "h.a. h.b. ", AIODNS_ANSWER, {"h", 1, USUAL, {"a", "b"}}},
+    {"HNN", "h.a. h.b. h. ", AIODNS_FAILED, {"h", 1, USUAL, {"a", "b"}}},
+    {"HNN", "h.x. h.x.a. h.x.b. ", AIODNS_FAILED, {"h.x", 1, USUAL, {"a", "b"}}},
     /* Silence ends the list, but not the name as it is; nobody reachable ends all. */
     {"TA", "h.a. h. ", AIODNS_ANSWER, {"h", 1, USUAL, {"a", "b"}}},
     {"TN", "h.a. h. ", AIODNS_NO_NAME, {"h", 1, USUAL, {"a", "b"}}},
