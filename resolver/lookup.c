@@ -190,7 +190,8 @@ static struct aiodns_verdict candidate_verdict(struct aiodns_lookup *lookup)
   if (verdict.outcome == AIODNS_ANSWER && lookup->hide_data)
     verdict.outcome = AIODNS_NO_DATA;
   verdict.half = verdict.outcome == AIODNS_FAILED && no_data;
-  verdict.aliased = verdict.outcome == AIODNS_NO_DATA && aliased;
+  verdict.aliased = aliased && !lookup->hide_data &&
+                    (verdict.outcome == AIODNS_NO_DATA || verdict.outcome == AIODNS_FAILED);
   return verdict;
 }
 

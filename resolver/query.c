@@ -269,7 +269,7 @@ void aiodns_query_init(struct aiodns_query *query, const struct aiodns_conf *con
                        struct aiodns_entropy *entropy, struct aiodns_answer *answer)
 {
   memset(query, 0,
-         offsetof(struct aiodns_query, channel) + 2 * conf->server_count * sizeof query->channel[0]);
+         offsetof(struct aiodns_query, channel) + (size_t)2 * conf->server_count * sizeof query->channel[0]);
   query->conf = conf;
   query->entropy = entropy;
   query->answer = answer;

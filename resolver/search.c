@@ -107,10 +107,6 @@ void aiodns_search_report(struct aiodns_search *search, struct aiodns_verdict ve
   switch (verdict.outcome) {
   case AIODNS_NO_DATA:
     search->got_no_data |= search->listed;
-    if (verdict.aliased) { /* as in glibc, for which an alias is an answer */
-      search->found_alias = true;
-      search->step = AIODNS_SEARCH_END;
-    }
     break;
   case AIODNS_NO_NAME:
     break;
@@ -127,6 +123,10 @@ void aiodns_search_report(struct aiodns_search *search, struct aiodns_verdict ve
     search->step = AIODNS_SEARCH_END;
     break;
   }
+  if (verdict.aliased) { /* as in glibc, for which an alias is an answer */
+    search->found_alias = true;
+    search->step = AIODNS_SEARCH_END;
+  }
 }
 
 enum aiodns_outcome aiodns_search_verdict(const struct aiodns_search *search)
@@ -138,7 +138,7 @@ enum aiodns_outcome aiodns_search_verdict(const struct aiodns_search *search)
   if (last == AIODNS_FAILED && search->last.failure == AIODNS_FAILURE_UNREACHABLE && !search->last.half)
     return AIODNS_FAILED;
   if (search->found_alias)
-    return AIODNS_NO_DATA;
+    return last;
   if (search->first_as_is.outcome != AIODNS_PENDING)
     return search->first_as_is.outcome;
   if (search->got_no_data)

@@ -20,7 +20,7 @@ struct aiodns_verdict {
   enum aiodns_outcome outcome;
   enum aiodns_failure failure; /* for AIODNS_FAILED */
   bool half;                   /* FAILED for one family, no data for the other */
-  bool aliased;                /* NO_DATA behind a CNAME */
+  bool aliased;                /* NO_DATA or FAILED behind a CNAME */
 };
 
 enum aiodns_search_step {
@@ -41,7 +41,7 @@ struct aiodns_search {
   bool searched;
   bool listed;                       /* the candidate given last is from the list */
   bool got_no_data, got_servfail;    /* for a candidate from the list */
-  bool found_alias;                  /* of a name without data: that is the name that was meant */
+  bool found_alias;                  /* the last candidate is one: that is the name that was meant */
   struct aiodns_verdict first_as_is; /* PENDING where it was not tried first */
   struct aiodns_verdict last;
   struct aiodns_name given;

@@ -226,6 +226,10 @@ static bool ended(const struct walk *walk, unsigned i, enum end end, struct stat
   enum sim_role role = world->candidate[i].role;
 
   state.last = (int)end;
+  /* The same where following it failed; whether it had come to that is not known here. */
+  bool perhaps_alias = world->candidate[i].hops > 0 || world->candidate[i].kind == SIM_LOOP;
+  if (perhaps_alias && outcome_of(end) == AIODNS_FAILED && agrees(walk, &state, AIODNS_FAILED))
+    return true;
   switch (end) {
   case ANSWER:
   case UNREACHABLE: /* no server: nothing is to be hoped for from the next name */
@@ -237,7 +241,7 @@ static bool ended(const struct walk *walk, unsigned i, enum end end, struct stat
       return visit_as_is(walk, i + 1, state);
     break;
   case NO_DATA:
-    if (world->candidate[i].hops > 0) /* an alias is an answer, if an empty one */
+    if (world->candidate[i].hops > 0 && !world->lookup.hide_data) /* an alias is an answer, if an empty one */
       return agrees(walk, &state, AIODNS_NO_DATA);
     state.no_data |= role == SIM_LISTED && !state.last_one;
     break;

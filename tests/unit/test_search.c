@@ -80,7 +80,7 @@ static void run(const struct query *query, aiodns_search_more *more, void *sourc
 /* An answer, an alias without data, or nobody to ask. */
 static bool ends_all(struct aiodns_verdict verdict)
 {
-  return verdict.outcome == AIODNS_ANSWER || (verdict.outcome == AIODNS_NO_DATA && verdict.aliased) ||
+  return verdict.outcome == AIODNS_ANSWER || verdict.aliased ||
          (verdict.outcome == AIODNS_FAILED && verdict.failure == AIODNS_FAILURE_UNREACHABLE && !verdict.half);
 }
 
@@ -150,7 +150,8 @@ static void reference(const struct query *query, outcome_fn *outcome, const void
 
 /*
  * Outcomes by letter: N NXDOMAIN, D no data, C no data behind a CNAME, S SERVFAIL, T silence, U nobody
- * reachable, H nobody reachable for one family and no data for the other, A answer.
+ * reachable, H nobody reachable for one family and no data for the other, F a failure behind a CNAME, A
+ * answer.
  */
 static struct aiodns_verdict by_letter(char letter)
 {
@@ -164,6 +165,9 @@ static struct aiodns_verdict by_letter(char letter)
   case 'H':
     return (struct aiodns_verdict){
         .outcome = AIODNS_FAILED, .failure = AIODNS_FAILURE_UNREACHABLE, .half = true};
+  case 'F':
+    return (struct aiodns_verdict){
+        .outcome = AIODNS_FAILED, .failure = AIODNS_FAILURE_SERVFAIL, .half = true, .aliased = true};
   case 'S':
     return (struct aiodns_verdict){.outcome = AIODNS_FAILED, .failure = AIODNS_FAILURE_SERVFAIL};
   case 'T':
@@ -227,6 +231,8 @@ static const struct row {
     {"NC", "h.a. h.b. ", AIODNS_NO_DATA, {"h", 1, USUAL, {"a", "b"}}},
     {"NC", "h.x. h.x.a. ", AIODNS_NO_DATA, {"h.x", 1, USUAL, {"a", "b"}}},
     {"SC", "h.a. h.b. ", AIODNS_NO_DATA, {"h", 1, USUAL, {"a", "b"}}},
+    {"NF", "h.a. h.b. ", AIODNS_FAILED, {"h", 1, USUAL, {"a", "b"}}},
+    {"NF", "h.x. h.x.a. ", AIODNS_FAILED, {"h.x", 1, USUAL, {"a", "b"}}},
     {"HA", "h.a. h.b. ", AIODNS_ANSWER, {"h", 1, USUAL, {"a", "b"}}},
     {"HNN", "h.a. h.b. h. ", AIODNS_FAILED, {"h", 1, USUAL, {"a", "b"}}},
     {"HNN", "h.x. h.x.a. h.x.b. ", AIODNS_FAILED, {"h.x", 1, USUAL, {"a", "b"}}},
