@@ -1,9 +1,11 @@
 """Where we mean to differ from glibc's dns: each row of docs/differences.md, by what both really do."""
 
 import contextlib
+import os
 import pathlib
 import platform
 import re
+import subprocess
 import threading
 
 import dns.flags
@@ -16,6 +18,7 @@ from lookups import ask, ask_glibc, byaddr, byname, differences, gai, nameinfo, 
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 TABLE = TOP / "docs/differences.md"
+COMPARE = pathlib.Path(os.environ.get("AIODNS_BUILD_DIR", TOP / "build/dev")) / "tests/compare/compare"
 GOOD = {"A": "198.51.100.1", "AAAA": "2001:db8:1::1", "PTR": "host.test."}
 BOTH = {"addrs": ["198.51.100.1", "2001:db8:1::1"], "canon": None}
 LONG = ".".join(["d" * 63] * 3 + ["d" * 50])  # with .one.test still a name, with a longer domain none
@@ -260,10 +263,20 @@ def table():
     return {slug: re.findall(r"`([^`]+)::([^`]+)`", tests) for slug, tests in rows if slug != "row"}
 
 
+def has_rule(slug):
+    return ("compare/judge.c", slug) in table()[slug]
+
+
 def test_every_row_has_its_test_and_every_test_its_row():
     here = {row[0] for row in ROWS + TIMES} | {"multi-off"}
     elsewhere = {"jump-cancellation"}  # what it is about, is no answer of a lookup
-    assert set(table()) == here | elsewhere
+    assert set(table()) == here | elsewhere | {slug for slug in table() if has_rule(slug)}
+
+
+def test_every_rule_of_compare_has_its_row_and_every_such_row_its_rule():
+    assert COMPARE.exists(), "compare is not built (AIODNS_BUILD_DIR names the build folder)"
+    rules = subprocess.run([COMPARE, "--rules"], capture_output=True, text=True, check=True).stdout.split()
+    assert set(rules) == {slug for slug in table() if has_rule(slug)}
 
 
 @pytest.mark.parametrize("slug", table())
