@@ -41,6 +41,12 @@ void aiodns_turn_fail(struct aiodns_query *query)
   }
 }
 
+/* Whoever only folds the letters is asked in lower case for as much as before. */
+static bool keeps_edns(const struct aiodns_query *query, unsigned s)
+{
+  return query->server[s].cause == AIODNS_CAUSE_CASE;
+}
+
 /* A new socket, a new ID, new letter case. */
 static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int64_t now_us)
 {
@@ -58,8 +64,7 @@ static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int
   channel->id = (uint16_t)(random[0] << 8 | random[1]);
   memcpy(channel->flip, random + 2, flip_len);
   channel->plain = plain;
-  /* Whoever only folds the letters gets a datagram that can be answered as long as the first. */
-  channel->edns = plain && query->server[aiodns_channel_server(c)].cause == AIODNS_CAUSE_CASE;
+  channel->edns = plain && keeps_edns(query, aiodns_channel_server(c));
   channel->connected = false;
   channel->sent_us = now_us;
   channel->state = aiodns_channel_has_socket(channel) ? AIODNS_CHANNEL_REOPENING : AIODNS_CHANNEL_OPENING;
@@ -102,7 +107,8 @@ static void send_udp(struct aiodns_query *query, unsigned s, bool plain, int64_t
   query->sends++;
   if (query->server[s].sends++ == 0)
     query->server[s].asked_us = now_us;
-  if (!aiodns_channel_listens(channel) || channel->plain != plain) {
+  if (!aiodns_channel_listens(channel) || channel->plain != plain ||
+      channel->edns != (plain && keeps_edns(query, s))) {
     channel_open(query, aiodns_channel_udp(s), plain, now_us);
   } else {
     channel->state = AIODNS_CHANNEL_RESENDING;

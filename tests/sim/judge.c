@@ -140,6 +140,15 @@ static bool both_wanted(const struct sim_world *world)
   return !world->ptr && world->family == AF_UNSPEC && !world->conf.no_aaaa;
 }
 
+/* Enough of them end a probe without an answer. */
+static bool near_misses_come(const struct sim_world *world)
+{
+  for (unsigned s = 0; s < world->conf.server_count; s++)
+    if (world->server[s].path[0].fate == SIM_MALFORMED || world->server[s].path[1].fate == SIM_MALFORMED)
+      return true;
+  return world->attack.forgeries > 0;
+}
+
 /* In the round that confirms NXDOMAIN, only a reply that knows the name can change anything. */
 static unsigned ends_of_confirmation(const struct sim_world *world, const struct sim_candidate *c)
 {
@@ -152,8 +161,10 @@ static unsigned ends_of_confirmation(const struct sim_world *world, const struct
   case SIM_SAYS_NO_NAME:
     return bit(NO_NAME);
   default:
-    if (c->fact[0].matched) /* an error: the same */
-      return over ? bit(SILENT) | bit(UNUSABLE) : 0;
+    if (c->fact[0].matched) /* an error: the same; or an alias that was not followed to its end */
+      return over ? bit(SILENT) | bit(UNUSABLE) | (world->entropy_failed ? bit(NO_NAME) : 0) : 0;
+    if (over && near_misses_come(world))
+      return bit(SILENT) | bit(UNUSABLE) | bit(NO_NAME);
     return c->kind != SIM_NXDOMAIN && sim_is_sure(world, c, 0) ? 0 : bit(NO_NAME);
   }
 }
@@ -393,15 +404,6 @@ static void judge_times(struct sim_world *world)
       next++;
     judge_patience(world, c, next < world->candidate_count ? world->candidate[next].began_us : world->end_us);
   }
-}
-
-/* Enough of them end a probe without an answer. */
-static bool near_misses_come(const struct sim_world *world)
-{
-  for (unsigned s = 0; s < world->conf.server_count; s++)
-    if (world->server[s].path[0].fate == SIM_MALFORMED || world->server[s].path[1].fate == SIM_MALFORMED)
-      return true;
-  return world->attack.forgeries > 0;
 }
 
 void sim_judge_round(struct sim_world *world, const struct sim_candidate *c)

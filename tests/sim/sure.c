@@ -156,7 +156,7 @@ static int64_t latest_us(const struct sim_world *world, const struct sim_candida
 bool sim_is_sure(const struct sim_world *world, const struct sim_candidate *c, unsigned query)
 {
   struct way way[SIM_SERVERS_MAX];
-  uint16_t type = c->round == SIM_CONFIRMING ? world->lookup.probe_type : world->lookup.type[query];
+  uint16_t type = c->round == SIM_CONFIRMING ? c->probe_type : world->lookup.type[query];
   unsigned count = world->conf.server_count;
   unsigned messages = 0;
   bool bare_errors = world->attack.forgeries && world->attack.bare_errors;

@@ -336,6 +336,20 @@ static void formerr_to_edns_is_asked_without(void **state)
   log_is("0 open 0, 10 plain tcp open 0, 30 close 0, 30 plain tcp close 0");
 }
 
+/* Folded letters alone leave EDNS in the question; an error then takes it out, too, and not again and again.
+ */
+static void folded_letters_and_formerr_and_no_tcp(void **state)
+{
+  (void)state;
+  world.server[0].letters = SIM_LOWERS;
+  world.server[0].edns = SIM_EDNS_FORMERR_BARE;
+  world.server[0].tcp = SIM_TCP_REFUSED;
+  given("Name.example.");
+  run();
+  assert_int_equal(world.lookup.outcome, AIODNS_ANSWER);
+  assert_in_range(world.datagrams, 2, 4);
+}
+
 static void formerr_to_edns_and_no_tcp(void **state)
 {
   (void)state;
@@ -747,6 +761,7 @@ int main(void)
       SCENARIO(servfail_asks_the_next_server_at_once),
       SCENARIO(referral_asks_the_next_server_at_once),
       SCENARIO(formerr_to_edns_is_asked_without),
+      SCENARIO(folded_letters_and_formerr_and_no_tcp),
       SCENARIO(formerr_to_edns_and_no_tcp),
       SCENARIO(server_that_knows_no_query_holds_up_nobody),
       SCENARIO(nxdomain_is_probed_in_lower_case_and_believed),

@@ -65,6 +65,7 @@ struct sim_candidate {
   uint16_t count[2];                /* addresses: A (or PTR targets), AAAA */
   uint32_t ttl_s[SIM_HOPS_MAX + 1]; /* of each hop's record, the addresses at the last */
   enum sim_round round;
+  uint16_t probe_type;     /* what was asked to confirm NXDOMAIN */
   int64_t took_us;         /* the first round, if NXDOMAIN was to be confirmed then */
   int64_t began_us;        /* the first round */
   bool lower;              /* the round is one in lower case and without EDNS */

@@ -220,6 +220,7 @@ static void note_round(struct sim_world *world, unsigned index, bool lower)
     c->began_us = world->now_us;
   if (c->round == SIM_LOWER_CASE)
     sim_complain(world, "a fourth round for %s", c->text);
+  c->probe_type = world->lookup.probe_type;
   if (++c->round == SIM_CONFIRMING)
     c->took_us = world->took_us = world->lookup.candidate_start_us - world->round_us;
   c->lower = lower;
