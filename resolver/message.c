@@ -223,14 +223,21 @@ bool aiodns_records_next(struct aiodns_records *records, uint16_t *left, struct 
   return false;
 }
 
-/* Gives labels that begin with those of the question as sent, letter for letter, the program's letters. */
-static void restore_labels(const struct aiodns_form *form, const uint8_t *sent, uint8_t *at, size_t room)
+static bool same_label(const uint8_t *a, const uint8_t *b)
 {
-  for (size_t i = 0; sent[i] && i + 1 + sent[i] <= room; i += 1 + (size_t)sent[i]) {
-    if (memcmp(at + i, sent + i, 1 + (size_t)sent[i]) != 0)
-      break;
-    memcpy(at + i, form->name->wire + i, 1 + (size_t)sent[i]);
-  }
+  for (size_t i = 0; i <= a[0]; i++)
+    if (aiodns_name_lower(a[i]) != aiodns_name_lower(b[i]))
+      return false;
+  return true;
+}
+
+/* Gives the labels at the front of a name that are those of the question the program's letters. */
+static void restore_labels(const struct aiodns_name *name, uint8_t *at, size_t room)
+{
+  const uint8_t *own = name->wire;
+
+  for (size_t i = 0; own[i] && i + 1 + own[i] <= room && same_label(own + i, at + i); i += 1 + (size_t)own[i])
+    memcpy(at + i, own + i, 1 + (size_t)own[i]);
 }
 
 void aiodns_message_restore_case(const struct aiodns_form *form, uint8_t *msg, size_t len)
@@ -238,12 +245,8 @@ void aiodns_message_restore_case(const struct aiodns_form *form, uint8_t *msg, s
   /* Behind the question, which is the one that was asked. */
   struct aiodns_cursor c = aiodns_cursor_at(msg, len, AIODNS_HEADER_LEN + (size_t)form->name->len + 4);
   unsigned answers = (unsigned)msg[6] << 8 | msg[7];
-  uint8_t sent[AIODNS_NAME_MAX];
-  bool made = false;
 
   memcpy(msg + AIODNS_HEADER_LEN, form->name->wire, form->name->len);
-  if (is_lower(form))
-    return;
   for (; answers > 0; answers--) {
     aiodns_name_skip(&c);
     uint16_t type = aiodns_cursor_u16(&c);
@@ -253,18 +256,13 @@ void aiodns_message_restore_case(const struct aiodns_form *form, uint8_t *msg, s
     aiodns_cursor_take(&c, rdlength);
     if (c.bad || type == form->type) /* what is asked for stands behind the chain that leads to it */
       break;
-    if (type != AIODNS_TYPE_CNAME)
-      continue;
-    if (!made)
-      put_sent_name(form, sent);
-    made = true;
-    restore_labels(form, sent, msg + data, rdlength);
+    if (type == AIODNS_TYPE_CNAME)
+      restore_labels(form->name, msg + data, rdlength);
   }
 }
 
-bool aiodns_message_well_formed(const uint8_t *msg, size_t len)
+bool aiodns_records_well_formed(struct aiodns_records records)
 {
-  struct aiodns_records records = aiodns_records_of(msg, len);
   struct aiodns_cursor *c = &records.cursor;
 
   for (; records.answers > 0 && !c->bad; records.answers--) {

@@ -66,13 +66,19 @@ struct aiodns_header {
   bool lame; /* no answer, no authority of its own, no recursion: a referral, or nothing */
 };
 
+/* Whether a message that is BARE or REPLY says NXDOMAIN: no code that EDNS extends does. */
+static inline bool aiodns_message_is_nxdomain(const uint8_t *msg)
+{
+  return (msg[3] & 0x0f) == AIODNS_RCODE_NXDOMAIN;
+}
+
 /* For a message that is BARE or REPLY. */
 struct aiodns_header aiodns_message_header(const uint8_t *msg, size_t len);
 
 /*
  * Gives the question of a REPLY the letter case that the program gave, so that names compressed onto it show
- * that; and so the labels that a server has copied from it into a CNAME made for a DNAME (RFC 6672
- * section 3.1).
+ * that; and so the labels that a server has copied into a CNAME made for a DNAME (RFC 6672 section 3.1), from
+ * this question or from one that it has cached.
  */
 void aiodns_message_restore_case(const struct aiodns_form *form, uint8_t *msg, size_t len);
 
@@ -97,7 +103,7 @@ struct aiodns_records aiodns_records_of(const uint8_t *msg, size_t len);
 bool aiodns_records_next(struct aiodns_records *records, uint16_t *left, struct aiodns_record *ret);
 
 /* Whether the whole answer section can be read, the names in it included. */
-bool aiodns_message_well_formed(const uint8_t *msg, size_t len);
+bool aiodns_records_well_formed(struct aiodns_records records);
 
 /*
  * How long a negative reply holds: the lesser of the SOA's TTL and its MINIMUM (RFC 2308 section 5), from the

@@ -2,11 +2,6 @@
 
 #include <string.h>
 
-static uint8_t lower(uint8_t c)
-{
-  return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
-}
-
 /* What an octet of a name may be. */
 enum {
   HOST = 1,  /* part of a host name: letters, digits, '-', '_' */
@@ -36,12 +31,11 @@ static bool is_digit(char c)
   return c >= '0' && c <= '9';
 }
 
-/* One character of master file form, whose backslash is at *text, which is moved past it.  -1 for a bad
- * escape.
+/* What the escape stands for whose backslash is in front of *text, which is moved past it.  -1 for a bad one.
  */
 static int unescape(const char **text)
 {
-  const char *p = *text + 1;
+  const char *p = *text;
   if (!is_digit(*p)) {
     *text = p + 1;
     return *p ? (uint8_t)*p : -1;
@@ -63,20 +57,26 @@ bool aiodns_name_from_text(struct aiodns_name *ret, const char *text)
   else if (*text == '\0')
     return false;
   while (*text) {
-    size_t label = 0,
+    uint8_t *label = name.wire + len;
+    size_t label_len = 0,
            room = len + 2 < AIODNS_NAME_MAX ? AIODNS_NAME_MAX - 2 - len : 0; /* its length, the root */
     if (room > AIODNS_LABEL_MAX)
       room = AIODNS_LABEL_MAX;
-    while (*text && *text != '.') {
-      int c = *text == '\\' ? unescape(&text) : (uint8_t)*text++;
-      if (c < 0 || label == room)
+    for (; *text && *text != '.'; label_len++) {
+      int c = (uint8_t)*text++;
+      if (c == '\\') {
+        const char *rest = text;
+        c = unescape(&rest);
+        text = rest;
+      }
+      if (c < 0 || label_len == room)
         return false;
-      name.wire[len + 1 + label++] = (uint8_t)c;
+      label[1 + label_len] = (uint8_t)c;
     }
-    if (label == 0)
+    if (label_len == 0)
       return false;
-    name.wire[len] = (uint8_t)label;
-    len += 1 + label;
+    label[0] = (uint8_t)label_len;
+    len += 1 + label_len;
     if (*text == '.')
       text++;
   }
@@ -238,7 +238,7 @@ bool aiodns_name_append(struct aiodns_name *name, const struct aiodns_name *suff
 static bool equal_octets(const uint8_t *a, const uint8_t *b, size_t len)
 {
   for (size_t i = 0; i < len; i++)
-    if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
+    if (a[i] != b[i] && aiodns_name_lower(a[i]) != aiodns_name_lower(b[i]))
       return false;
   return true;
 }

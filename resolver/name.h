@@ -61,6 +61,12 @@ bool aiodns_name_equal(const struct aiodns_name *a, const struct aiodns_name *b)
 /* Whether `name` is `top` or below it. */
 bool aiodns_name_within(const struct aiodns_name *name, const struct aiodns_name *top);
 
+/* ASCII alone, whatever the locale (RFC 4343). */
+static inline uint8_t aiodns_name_lower(uint8_t c)
+{
+  return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
 /* Letters, digits, `-` and `_` only, with no `-` in front: what glibc lets pass as a host name. */
 bool aiodns_name_is_host(const struct aiodns_name *name);
 

@@ -274,6 +274,7 @@ void aiodns_query_init(struct aiodns_query *query, const struct aiodns_conf *con
   query->entropy = entropy;
   query->answer = answer;
   query->answered_by = -1;
+  query->chain.aliased = false;
 }
 
 void aiodns_query_renew(struct aiodns_query *query)

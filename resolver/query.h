@@ -112,7 +112,6 @@ struct aiodns_query {
   const struct aiodns_conf *conf; /* borrowed */
   struct aiodns_entropy *entropy; /* borrowed */
   struct aiodns_answer *answer;   /* borrowed; its outcome is PENDING until the query is DONE */
-  struct aiodns_chain chain;
   uint8_t first_server;
   uint16_t attempt; /* whose turn is next, counted from first_server over all rounds */
   uint8_t sends;
@@ -131,7 +130,8 @@ struct aiodns_query {
   bool lacked_tcp; /* local_error kept a truncated reply from being asked for whole */
   int local_error; /* errno of a lack of descriptors or memory; 0: none */
   struct aiodns_attempted server[AIODNS_SERVERS_MAX];
-  struct aiodns_channel channel[AIODNS_QUERY_CHANNELS]; /* last: those of no server are never looked at */
+  struct aiodns_channel channel[AIODNS_QUERY_CHANNELS]; /* those of no server are never looked at */
+  struct aiodns_chain chain;                            /* made at the start; large */
 };
 
 /* By a rule over this process, a filter of system calls say.  EACCES may also be an ICMPv6 error. */

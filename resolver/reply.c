@@ -92,15 +92,14 @@ static bool follow(struct aiodns_chain *chain, const struct aiodns_name *target,
 enum aiodns_reading aiodns_reply_read(struct aiodns_chain *chain, const uint8_t *msg, size_t len,
                                       struct aiodns_answer *answer)
 {
-  struct aiodns_records records;
+  struct aiodns_records records = aiodns_records_of(msg, len);
   bool nxdomain;
   unsigned links = 0;
   uint32_t negative_ttl_s;
 
-  if (!aiodns_message_well_formed(msg, len))
+  if (!aiodns_records_well_formed(records))
     return AIODNS_READ_BAD;
-  records = aiodns_records_of(msg, len);
-  nxdomain = aiodns_message_header(msg, len).rcode == AIODNS_RCODE_NXDOMAIN;
+  nxdomain = aiodns_message_is_nxdomain(msg);
   if (chain->type != AIODNS_TYPE_PTR && answer->name_count == 0 && !add_name(answer, &chain->name, true))
     return AIODNS_READ_LOCAL;
   for (;; links++) {

@@ -24,6 +24,8 @@ static const struct {
     {"_outbound", 9, ITSELF, AIODNS_SPECIAL_NOT_MINE},
 };
 
+static const char first_letters[] = "lio_"; /* of those names; a NUL in a label is looked at, too */
+
 enum aiodns_special aiodns_special_of(const struct aiodns_name *name)
 {
   size_t last = 0; /* the label in front of the root */
@@ -32,6 +34,8 @@ enum aiodns_special aiodns_special_of(const struct aiodns_name *name)
     return AIODNS_SPECIAL_NONE;
   for (size_t at = 0; name->wire[at]; at += 1 + (size_t)name->wire[at])
     last = at;
+  if (!strchr(first_letters, aiodns_name_lower(name->wire[last + 1])))
+    return AIODNS_SPECIAL_NONE; /* as for nearly all names */
   uint8_t scope = last == 0 ? ITSELF : BELOW;
   for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
     if (special[i].len == name->wire[last] && (special[i].scope & scope) &&

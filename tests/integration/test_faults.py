@@ -202,7 +202,8 @@ def test_in_the_search_list(net, searched, fault):
 
 @pytest.mark.parametrize("fault", WAITED_FOR)
 def test_in_the_search_list_while_glibc_waits(net, searched, fault):
-    net.resolv_conf(f"{searched}options timeout:1 attempts:1\n")
+    # What is left behind a silent name must do for the next, on a busy machine, too.
+    net.resolv_conf(f"{searched}options timeout:3 attempts:1\n")
     assert differences(net, *searches(fault), at_once=True) == []
 
 

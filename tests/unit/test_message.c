@@ -423,13 +423,14 @@ static void a_message_is_well_formed_while_its_answer_section_is_whole(void **st
   size_t answer_end = wire.len;
   wire_soa(&wire, WIRE_AUTHORITY, "example.com", 60, 60);
   for (size_t len = 0; len <= wire.len; len++)
-    assert_int_equal(aiodns_message_well_formed(unit_on_cliff(wire.data, len), len), len >= answer_end);
+    assert_int_equal(aiodns_records_well_formed(aiodns_records_of(unit_on_cliff(wire.data, len), len)),
+                     len >= answer_end);
   wire.data[7]++; /* one more than there is: the SOA is read as an answer, and that is whole */
-  assert_true(aiodns_message_well_formed(wire.data, wire.len));
+  assert_true(aiodns_records_well_formed(aiodns_records_of(wire.data, wire.len)));
   wire.data[7]++;
-  assert_false(aiodns_message_well_formed(wire.data, wire.len));
+  assert_false(aiodns_records_well_formed(aiodns_records_of(wire.data, wire.len)));
   wire.data[6] = wire.data[7] = 0xff;
-  assert_false(aiodns_message_well_formed(wire.data, wire.len));
+  assert_false(aiodns_records_well_formed(aiodns_records_of(wire.data, wire.len)));
 }
 
 static const char asked[] = "www.example.com";
