@@ -32,6 +32,17 @@ static inline ssize_t aiodns_kernel_read(int fd, void *buf, size_t len)
   return syscall(SYS_read, fd, buf, len);
 }
 
+/* An offset is given as one word, or as two halves by processors with words of 32 bits (their libc knows in
+ * which registers). */
+static inline ssize_t aiodns_kernel_pwrite(int fd, const void *data, size_t len, uint64_t offset)
+{
+#ifdef __LP64__
+  return syscall(SYS_pwrite64, fd, data, len, offset);
+#else
+  return pwrite(fd, data, len, (off_t)offset);
+#endif
+}
+
 /* From the start; an offset of 2^30 at the most, which every architecture's first lseek takes. */
 static inline int aiodns_kernel_seek(int fd, int32_t offset)
 {

@@ -1,0 +1,151 @@
+/*
+ * The cache file: its layout, and what may be read from it.  Written by cache_write.c; this half and
+ * cache_read.c never change it.
+ *
+ * A file is one page of header, then small sets, then large sets.  A set is AIODNS_CACHE_WAYS slots of one
+ * size; a slot holds one record, the answer to one question, whole, and never crosses a page.  There are no
+ * chains, no index and no locks; a record's place follows from a keyed hash of its question.
+ *
+ * Invariants:
+ * - A record is written by one pwrite(2) of its octets.  A writer that is killed or stopped leaves the old
+ * record, the new one, or a mix that no reader accepts.
+ * - A reader copies a slot and believes the copy only: its checksum, keyed by the file's random key and the
+ * slot's number, must be right, and the slot's time of storing must still be the same afterwards.  The second
+ * look is for a mix that somebody contrived: the key is no secret to those who may read the file, and octets
+ * of answers are anybody's choice, but not two equal times in nanoseconds.
+ * - Nothing in the file is assumed well formed, not even behind a right checksum: each length is looked at
+ * before it is used.
+ * - The question stands in the record whole and is compared; hashes only say where to look.
+ * - Every word has a fixed width, so that 32-bit and 64-bit processes of one machine share a file.
+ *
+ * Costs: a hit is one hash and, for each way until it is found, a load of one word; then a copy of the
+ * record. No system call.
+ */
+#ifndef AIODNS_CACHE_H
+#define AIODNS_CACHE_H
+
+#include "answer.h"
+#include "message.h"
+
+enum {
+  AIODNS_CACHE_LAYOUT = 1, /* the number at the end of a file's name */
+  AIODNS_CACHE_PAGE = 4096,
+  AIODNS_CACHE_SMALL = 256,  /* octets of a slot: a name of usual length, 32 addresses of IPv4 */
+  AIODNS_CACHE_LARGE = 4096, /* 200 addresses of IPv6 with a chain of names */
+  AIODNS_CACHE_WAYS = 8,
+  AIODNS_CACHE_SETS_MAX = 1 << 20, /* of each size; a power of two always */
+  AIODNS_CACHE_SMALL_SETS_MIN = 2, /* a page of them, or the large slots would cross pages */
+  AIODNS_CACHE_BOOT_LEN = 16,
+};
+
+/* No record lives longer: a time beyond it is no time at all (RFC 2181 section 8 allows 68 years). */
+#define AIODNS_CACHE_LIFE_MAX_NS ((uint64_t)86400 * 1000000000)
+
+struct aiodns_cache_header {
+  char magic[8]; /* AIODNS_CACHE_MAGIC */
+  uint32_t layout, page;
+  uint32_t small_sets, large_sets;
+  uint64_t size; /* of the whole file, octets */
+  uint64_t key[2];
+  uint8_t boot[AIODNS_CACHE_BOOT_LEN]; /* the times in it are of this boot */
+  uint64_t checksum;                   /* of all before it */
+};
+
+#define AIODNS_CACHE_MAGIC "aiodns\r\n"
+
+struct aiodns_slot {
+  uint64_t checksum;  /* of the slot's number and all octets behind it, to the end of the record */
+  uint64_t stored_ns; /* CLOCK_BOOTTIME; no two records of a slot have the same */
+  uint64_t expires_ns;
+  uint64_t hash;      /* of the question, never 0; a slot that was never written is all 0 */
+  uint64_t view;      /* whose answer it is: network, servers, options */
+  uint64_t displaced; /* the hash that this record drove out; 0: none */
+  uint16_t payload_len;
+  uint16_t type;
+  uint8_t outcome; /* enum aiodns_outcome: ANSWER, NO_NAME, NO_DATA or FAILED */
+  uint8_t flags;   /* AIODNS_RECORD_... */
+  uint8_t wanted;  /* it was stored again after it had gone: it ages more slowly */
+  uint8_t name_len;
+  uint16_t names_len; /* octets of the names behind the question's, each with a NUL */
+  uint16_t name_count;
+  uint16_t canonical; /* which of them, from 1; 0: the question's own */
+  uint16_t address_count;
+  /* name_len octets of the question in lower case, the names, the addresses */
+  uint8_t payload[];
+};
+
+_Static_assert(sizeof(struct aiodns_cache_header) == 72, "the same in every process");
+_Static_assert(sizeof(struct aiodns_slot) == 64, "one line of a processor's cache");
+
+enum {
+  AIODNS_RECORD_ALIASED = 1, /* a CNAME led to it */
+  AIODNS_RECORD_FLAGS = AIODNS_RECORD_ALIASED,
+};
+
+/* A file that was found good, mapped to be read. */
+struct aiodns_cache {
+  const uint8_t *base;
+  uint64_t key[2];
+  uint32_t small_sets, large_sets;
+};
+
+struct aiodns_question {
+  const struct aiodns_name *name; /* in any letter case */
+  uint16_t type;
+  uint64_t view;
+};
+
+/* What a record has beside the answer itself. */
+struct aiodns_record_facts {
+  uint8_t flags;
+  uint64_t stored_ns, expires_ns;
+};
+
+/* The size of a file with so many sets. */
+uint64_t aiodns_cache_size(uint32_t small_sets, uint32_t large_sets);
+
+/* The header of a new file; `key` is random. */
+void aiodns_cache_header_make(struct aiodns_cache_header *ret, uint32_t small_sets, uint32_t large_sets,
+                              const uint64_t key[2], const uint8_t boot[AIODNS_CACHE_BOOT_LEN]);
+
+enum aiodns_cache_check {
+  AIODNS_CACHE_GOOD,
+  AIODNS_CACHE_NO_MAGIC,
+  AIODNS_CACHE_OTHER_LAYOUT,
+  AIODNS_CACHE_OTHER_BOOT,
+  AIODNS_CACHE_WRONG_SIZE,
+  AIODNS_CACHE_BROKEN, /* its header's checksum or numbers are wrong */
+};
+
+/* Whether `size` octets mapped at `base` are a cache of this boot; *ret is changed only if they are. */
+enum aiodns_cache_check aiodns_cache_attach(struct aiodns_cache *ret, const void *base, uint64_t size,
+                                            const uint8_t boot[AIODNS_CACHE_BOOT_LEN]);
+
+/*
+ * The record that answers the question, if there is one that is not expired at `now_ns`.  *answer is
+ * initialised, with its address_len, and gets outcome, ttl_s (what is left), names and addresses; the
+ * question's own name in the letters of `text`, the name as the program gave it (NULL for PTR).  False: none;
+ * *answer is as it was, or says that memory ran out.
+ */
+bool aiodns_cache_read(const struct aiodns_cache *cache, const struct aiodns_question *question,
+                       const char *text, uint64_t now_ns, struct aiodns_answer *answer,
+                       struct aiodns_record_facts *ret);
+
+/* ---- For cache_write.c and those who look into a file ---- */
+
+uint64_t aiodns_cache_hash(const struct aiodns_cache *cache, const struct aiodns_question *question);
+uint64_t aiodns_cache_checksum(const struct aiodns_cache *cache, uint32_t number,
+                               const struct aiodns_slot *slot);
+
+/* A set of one size: its first slot's number, counted over all small slots and then all large ones. */
+uint32_t aiodns_cache_set(const struct aiodns_cache *cache, uint64_t hash, bool large);
+uint64_t aiodns_cache_offset(const struct aiodns_cache *cache, uint32_t number);
+size_t aiodns_cache_slot_size(const struct aiodns_cache *cache, uint32_t number);
+
+/*
+ * Copies slot `number` to buf, of AIODNS_CACHE_LARGE octets aligned for a uint64_t, and looks at the copy;
+ * false where it holds no whole record.
+ */
+bool aiodns_cache_copy(const struct aiodns_cache *cache, uint32_t number, void *buf);
+
+#endif

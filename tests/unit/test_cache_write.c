@@ -1,0 +1,302 @@
+/* Which record takes whose place, and that the last one stored is the one that is read. */
+#include "cachefile.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int finish(void **state)
+{
+  (void)state;
+  cachefile_done();
+  return 0;
+}
+
+static void must_store(const struct said *said, uint64_t now_ns, uint64_t life_ns)
+{
+  assert_int_equal(said_store(said, now_ns, life_ns), AIODNS_CACHE_STORED);
+}
+
+/* ---- One question ---- */
+
+static struct said answer_of(uint16_t addresses, uint32_t salt)
+{
+  return (struct said){.text = "www.example",
+                       .type = AIODNS_TYPE_A,
+                       .outcome = AIODNS_ANSWER,
+                       .addresses = addresses,
+                       .salt = salt};
+}
+
+static void the_older_record_never_comes_back(void **state)
+{
+  static const uint16_t addresses[] = {1, 200, 2, 150, 3, 3, 199, 198, 1};
+  (void)state;
+  cachefile_begin(2, 2);
+  for (unsigned i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+    struct said said = answer_of(addresses[i], i + 1);
+    uint64_t now = START + i * SECOND;
+    /* Each lives for a shorter time than all before it. */
+    must_store(&said, now, SECOND * (100 - 10 * i));
+    assert_true(said_holds(&said, now));
+    assert_true(said_holds(&said, now + SECOND * (100 - 10 * i) - 1));
+    for (unsigned s = 100 - 10 * i; s < 120; s++)
+      assert_false(said_holds(&said, now + s * SECOND));
+  }
+}
+
+/* Two processes that store at the same moment may each take a slot of the set. */
+static void a_second_record_of_a_question_goes_too(void **state)
+{
+  struct said old = answer_of(1, 1), new = answer_of(2, 2);
+  uint64_t buf[AIODNS_CACHE_SMALL / sizeof(uint64_t)];
+  struct aiodns_slot *slot = (void *)buf;
+  (void)state;
+  for (uint32_t way = 0; way < AIODNS_CACHE_WAYS; way++) {
+    cachefile_begin(2, 2);
+    must_store(&old, START, 100 * SECOND);
+    uint32_t number = (uint32_t)said_slot(&old), twin = number / AIODNS_CACHE_WAYS * AIODNS_CACHE_WAYS + way;
+    memcpy(slot, cachefile_slot(number), AIODNS_CACHE_SMALL);
+    slot->checksum = aiodns_cache_checksum(&cache, twin, slot);
+    cachefile_put(twin, 0, slot, AIODNS_CACHE_SMALL);
+    must_store(&new, START + SECOND, SECOND);
+    assert_true(said_holds(&new, START + SECOND));
+    assert_false(said_holds(&new, START + 2 * SECOND));
+  }
+}
+
+static void no_two_records_of_a_slot_have_the_same_time(void **state)
+{
+  struct said said = answer_of(1, 0);
+  struct aiodns_answer answer;
+  struct aiodns_record_facts facts;
+  (void)state;
+  cachefile_begin(2, 2);
+  for (unsigned i = 0; i < 10; i++) {
+    said.salt = i;
+    must_store(&said, START, SECOND);
+    assert_true(said_read(&said, said.text, START + 100, &answer, &facts));
+    assert_true(said_is(&said, said.text, &answer));
+    assert_int_equal(facts.stored_ns, START + i);
+    assert_int_equal(facts.expires_ns, START + i + SECOND);
+    aiodns_answer_done(&answer);
+  }
+}
+
+/* A time that no clock of this boot has shown yet is damage, and in nobody's way. */
+static void a_slot_from_the_future_is_free(void **state)
+{
+  struct said said = answer_of(1, 1);
+  (void)state;
+  cachefile_begin(2, 2);
+  must_store(&said, START + 5 * SECOND, 100 * SECOND);
+  must_store(&said, START, SECOND);
+  assert_true(said_holds(&said, START));
+  assert_false(said_holds(&said, START + 5 * SECOND));
+}
+
+/* ---- Which goes first ---- */
+
+/* Questions of one set: the first of two. */
+static struct said crowd(unsigned which)
+{
+  static char texts[200][32];
+  static unsigned made, tried;
+  struct aiodns_name name;
+  struct aiodns_question question;
+  assert_true(which < 200);
+  while (made <= which) {
+    struct said said = {.text = texts[made], .type = AIODNS_TYPE_A};
+    snprintf(texts[made], sizeof texts[made], "h%u.example", tried++);
+    said_question(&said, &name, &question);
+    if (aiodns_cache_set(&cache, aiodns_cache_hash(&cache, &question), false) == 0)
+      made++;
+  }
+  return (struct said){
+      .text = texts[which], .type = AIODNS_TYPE_A, .outcome = AIODNS_ANSWER, .addresses = 1, .salt = which};
+}
+
+static bool crowd_holds(unsigned which, uint64_t now_ns)
+{
+  struct said said = crowd(which);
+  return said_holds(&said, now_ns);
+}
+
+static void crowd_store(unsigned which, uint64_t now_ns, uint64_t life_ns)
+{
+  struct said said = crowd(which);
+  must_store(&said, now_ns, life_ns);
+  assert_true(crowd_holds(which, now_ns));
+}
+
+/* Eight records, a second apart; the time after the last. */
+static uint64_t fill(void)
+{
+  cachefile_begin(2, 2);
+  for (unsigned i = 0; i < AIODNS_CACHE_WAYS; i++)
+    crowd_store(i, START + i * SECOND, 1000 * SECOND);
+  uint64_t now = START + AIODNS_CACHE_WAYS * SECOND;
+  for (unsigned i = 0; i < AIODNS_CACHE_WAYS; i++)
+    assert_true(crowd_holds(i, now));
+  return now;
+}
+
+static void what_has_expired_goes_first(void **state)
+{
+  (void)state;
+  uint64_t now = fill();
+  crowd_store(5, now, SECOND); /* the youngest, and it had been there before */
+  crowd_store(8, now + SECOND, 1000 * SECOND);
+  for (unsigned i = 0; i < 9; i++)
+    assert_int_equal(crowd_holds(i, now + SECOND), i != 5);
+}
+
+static void then_the_oldest(void **state)
+{
+  (void)state;
+  uint64_t now = fill();
+  for (unsigned gone = 0; gone < 50; gone++, now += SECOND) {
+    crowd_store(gone + 8, now, 1000 * SECOND);
+    for (unsigned i = 0; i < gone + 9; i++)
+      assert_int_equal(crowd_holds(i, now), i > gone);
+  }
+}
+
+static void what_comes_back_is_wanted_and_stays_longer(void **state)
+{
+  (void)state;
+  uint64_t now = fill();
+  crowd_store(8, now += SECOND, 1000 * SECOND);
+  assert_false(crowd_holds(0, now));
+  crowd_store(0, now += SECOND, 1000 * SECOND);
+  assert_false(crowd_holds(1, now));
+  unsigned next = 9;
+  for (; next < 9 + 40; next++) {
+    crowd_store(next, now += SECOND, 1000 * SECOND);
+    assert_true(crowd_holds(0, now));
+    assert_true(crowd_holds(next - 6, now)); /* of eight places seven go round */
+  }
+  /* Not for ever. */
+  for (; next < 9 + 70; next++)
+    crowd_store(next, now += SECOND, 1000 * SECOND);
+  assert_false(crowd_holds(0, now));
+}
+
+static void what_is_stored_again_after_its_time_is_wanted(void **state)
+{
+  (void)state;
+  uint64_t now = fill();
+  crowd_store(3, now, SECOND);
+  crowd_store(3, now += SECOND, 1000 * SECOND);
+  for (unsigned next = 8; next < 8 + 40; next++) {
+    crowd_store(next, now += SECOND, 1000 * SECOND);
+    assert_true(crowd_holds(3, now));
+  }
+}
+
+/* ---- Against a model ---- */
+
+enum { QUESTIONS = 60, STEPS = 30000 };
+
+struct memory {
+  struct said said;
+  uint64_t stored_ns, expires_ns; /* 0: never stored */
+};
+
+static struct said random_said(unsigned which)
+{
+  static const uint8_t outcomes[] = {AIODNS_ANSWER,  AIODNS_ANSWER,  AIODNS_ANSWER,
+                                     AIODNS_NO_NAME, AIODNS_NO_DATA, AIODNS_FAILED};
+  static const uint16_t types[] = {AIODNS_TYPE_A, AIODNS_TYPE_AAAA, AIODNS_TYPE_PTR};
+  static char texts[QUESTIONS / 6][32];
+  struct said said = {.text = texts[which / 6],
+                      .type = types[which % 3],
+                      .view = which / 3 % 2,
+                      .outcome = outcomes[unit_random(6)],
+                      .flags = (uint8_t)unit_random(2),
+                      .salt = unit_random(1u << 31)};
+  snprintf(texts[which / 6], sizeof texts[0], "q%u.example", which / 6);
+  if (said.outcome != AIODNS_ANSWER)
+    return said;
+  said.names = (uint8_t)(unit_random(4) ? unit_random(3) : unit_random(20));
+  if (said.type != AIODNS_TYPE_PTR)
+    said.addresses = (uint16_t)(1 + (unit_random(4) ? unit_random(5) : unit_random(200)));
+  else if (said.names == 0)
+    said.names = 1;
+  said.canonical = said.names ? (uint8_t)(1 + unit_random(said.names)) : 0;
+  return said;
+}
+
+/* With `room` for all a record that is alive must be there. */
+static void as_the_model_says(bool room)
+{
+  static struct memory model[QUESTIONS];
+  uint64_t now = START;
+  unsigned hits = 0, misses = 0;
+  memset(model, 0, sizeof model);
+  for (unsigned step = 0; step < STEPS; step++) {
+    unsigned which = unit_random(QUESTIONS);
+    struct memory *memory = &model[which];
+    now += 1 + (unit_random(50) ? unit_random(100000000) : 0);
+    if (unit_random(3) == 0) {
+      uint64_t life = 1 + (uint64_t)unit_random(20) * unit_random(1000000000);
+      memory->said = random_said(which);
+      if (said_store(&memory->said, now, life) == AIODNS_CACHE_STORED) {
+        memory->stored_ns = now;
+        memory->expires_ns = now + life;
+      } else {
+        assert_true(false); /* all of them fit */
+      }
+    }
+    struct said asked = memory->expires_ns ? memory->said : random_said(which);
+    struct aiodns_answer answer;
+    struct aiodns_record_facts facts;
+    bool alive = now < memory->expires_ns, found = said_read(&asked, asked.text, now, &answer, &facts);
+    assert_true(alive || !found);
+    assert_true(found || !alive || !room);
+    if (found) {
+      assert_true(said_is(&asked, asked.text, &answer));
+      assert_int_equal(facts.flags, asked.flags);
+      assert_int_equal(facts.stored_ns, memory->stored_ns);
+      assert_int_equal(facts.expires_ns, memory->expires_ns);
+      assert_int_equal(answer.ttl_s, (memory->expires_ns - now + SECOND - 1) / SECOND);
+    }
+    aiodns_answer_done(&answer);
+    hits += found;
+    misses += alive && !found;
+  }
+  print_message("%u hits, %u driven out\n", hits, misses);
+  assert_true(hits > STEPS / 20);
+  assert_true(room || misses > STEPS / 100);
+}
+
+static void with_room_all_is_there(void **state)
+{
+  (void)state;
+  cachefile_begin(64, 64);
+  as_the_model_says(true);
+}
+
+static void without_room_all_that_is_there_is_right(void **state)
+{
+  (void)state;
+  cachefile_begin(2, 1);
+  as_the_model_says(false);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_teardown(the_older_record_never_comes_back, finish),
+      cmocka_unit_test_teardown(a_second_record_of_a_question_goes_too, finish),
+      cmocka_unit_test_teardown(no_two_records_of_a_slot_have_the_same_time, finish),
+      cmocka_unit_test_teardown(a_slot_from_the_future_is_free, finish),
+      cmocka_unit_test_teardown(what_has_expired_goes_first, finish),
+      cmocka_unit_test_teardown(then_the_oldest, finish),
+      cmocka_unit_test_teardown(what_comes_back_is_wanted_and_stays_longer, finish),
+      cmocka_unit_test_teardown(what_is_stored_again_after_its_time_is_wanted, finish),
+      cmocka_unit_test_teardown(with_room_all_is_there, finish),
+      cmocka_unit_test_teardown(without_room_all_that_is_there_is_right, finish),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
