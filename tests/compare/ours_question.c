@@ -1,5 +1,6 @@
 #include "ours_question.h"
 
+#include <ctype.h>
 #include <netdb.h>
 #include <resolv.h>
 #include <string.h>
@@ -106,6 +107,21 @@ static enum heard ask_server(const struct walk *walk, struct asked *asked, unsig
 
 /* ---- Messages ---- */
 
+/* Labels at the front of an alias's target that are the question's have its letters. */
+static void restore_letters(const char *question, char *target)
+{
+  size_t same = 0;
+
+  for (size_t i = 0; tolower((unsigned char)question[i]) == tolower((unsigned char)target[i]); i++) {
+    if (question[i] == '.' || question[i] == '\0')
+      same = i;
+    if (question[i] == '\0')
+      break;
+  }
+  if (question[same] == '.' || question[same] == '\0')
+    memcpy(target, question, same);
+}
+
 /* The first host name. */
 static void add_ptr(struct asked *asked, const struct reply *reply, const struct record *record)
 {
@@ -155,6 +171,7 @@ static enum reading read_reply(struct asked *asked, const struct reply *reply)
       return READ_LOOP;
     asked->aliased = true;
     record_target(reply, alias, question, asked->name);
+    restore_letters(question, asked->name);
     if (asked->type != ns_t_ptr && res_hnok(asked->name))
       result_add_alias(&asked->data, asked->name);
   }
