@@ -12,6 +12,11 @@ static bool is_error(const struct reply *reply)
   return reply->rcode == RCODE_SERVFAIL || reply->rcode == RCODE_NOTIMP || reply->rcode == RCODE_REFUSED;
 }
 
+static bool is_failure(const struct reply *reply)
+{
+  return reply->rcode != RCODE_NOERROR && reply->rcode != RCODE_NXDOMAIN;
+}
+
 static bool is_referral(const struct reply *reply)
 {
   return reply->rcode == RCODE_NOERROR && reply->count == 0 && !reply->authoritative && !reply->recursive &&
@@ -27,6 +32,20 @@ static void ask(const struct world *world, unsigned s, struct heard *heard, unsi
   question.tcp = tcp;
   memcpy(question.name, heard->name, strlen(heard->name) + 1);
   world_reply(world, s, &question, &heard->reply[i]);
+}
+
+/* Whether EDNS is what the server refused. */
+static bool is_for_edns(const struct world *world, unsigned s, const struct heard *heard, unsigned i)
+{
+  static struct heard plain;
+  uint8_t rcode = heard->reply[i].rcode;
+
+  if (!heard->edns || (rcode != RCODE_FORMERR && rcode != RCODE_NOTIMP))
+    return false;
+  plain.name = heard->name;
+  plain.type[i] = heard->type[i];
+  ask(world, s, &plain, i, false);
+  return plain.reply[i].rcode != rcode;
 }
 
 static enum turn ask_udp(const struct world *world, unsigned s, struct heard *heard, struct notes *notes)
@@ -63,6 +82,7 @@ static enum turn ask_udp(const struct world *world, unsigned s, struct heard *he
     }
     if (is_error(reply) || is_referral(reply)) {
       notes->rule[RULE_REFERRAL] |= is_referral(reply);
+      notes->rule[RULE_EDNS] |= is_for_edns(world, s, heard, i);
       if (heard->count == 2)
         notes->rule[RULE_FAMILY_REFUSED] = true;
       if (i == 1)
@@ -161,7 +181,7 @@ int glibc_query(const struct world *world, const char *name, struct heard *heard
   const struct reply *first = &heard->reply[heard->present[0] ? 0 : 1];
   const struct reply *second = &heard->reply[heard->present[1] ? 1 : 0];
   if (!is_empty(first) || !is_empty(second)) {
-    notes->rule[RULE_FAMILY_REFUSED] |= first->rcode == RCODE_FORMERR || second->rcode == RCODE_FORMERR;
+    notes->rule[RULE_FAMILY_REFUSED] |= is_failure(first) || is_failure(second);
     return 0;
   }
   if (first->rcode != second->rcode)

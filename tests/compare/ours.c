@@ -138,7 +138,7 @@ static enum outcome search(struct walk *walk, const char *name)
     if (try_candidate(walk, &state, name, false))
       return ANSWER;
     state.first = state.last;
-    state.has_first = true;
+    state.has_first = state.has_last; /* none if it could not be asked */
   }
   state.over = false;
   for (unsigned i = 0;
@@ -198,7 +198,8 @@ static enum outcome resolve(struct walk *walk, const char *name)
 
   if (!again)
     return search(walk, alias ? alias : name);
-  snprintf(text, sizeof text, "%s.", again); /* as it is */
+  size_t len = strlen(again);
+  snprintf(text, sizeof text, "%s%s", again, len > 0 && again[len - 1] == '.' ? "" : "."); /* as it is */
   return search(walk, text);
 }
 

@@ -90,6 +90,7 @@ static enum heard ask_server(const struct walk *walk, struct asked *asked, unsig
     put_question(walk, asked, s, has_tcp(server) ? FORM_MIXED : FORM_LOWER, has_tcp(server), ret);
     if (ret->truncated)
       return HEARD_ERROR;
+    asked->plain = !has_tcp(server);
   } else if (!use_vc && ret->truncated) {
     walk->notes->rule[RULE_TCP_SILENT] |= !has_tcp(server);
     if (!has_tcp(server))

@@ -13,7 +13,7 @@ struct asked {
   uint16_t type;
   enum outcome outcome;
   enum failure failure;
-  bool plain;             /* the reply that ended it was to a query in lower case, without EDNS */
+  bool plain;             /* the reply that ended it was to a query in lower case */
   bool heard;             /* some reply, whatever it said */
   int server;             /* whose reply ended it; -1: none */
   bool erred;             /* a server before that one said anything but nothing */

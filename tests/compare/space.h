@@ -1,4 +1,4 @@
-/* Namespaces: a network without a way out, and an /etc that can be written. */
+/* Namespaces: a network without a way out, an /etc that can be written, and no place for a cache. */
 #ifndef COMPARE_SPACE_H
 #define COMPARE_SPACE_H
 
