@@ -1,6 +1,6 @@
 /*
- * The cache file: its layout, and what may be read from it.  Written by cache_write.c; this half and
- * cache_read.c never change it.
+ * The cache file: its layout, and what may be read from it.  Written by cache_write.c; this half,
+ * cache_sum.c and cache_read.c never change it.
  *
  * A file is one page of header, then small sets, then large sets.  A set is AIODNS_CACHE_WAYS slots of one
  * size; a slot holds one record, the answer to one question, whole, and never crosses a page.  There are no
@@ -13,10 +13,14 @@
  * slot's number, must be right, and the slot's time of storing must still be the same afterwards.  The second
  * look is for a mix that somebody contrived: the key is no secret to those who may read the file, and octets
  * of answers are anybody's choice, but not two equal times in nanoseconds.
+ * - The key is the one of struct aiodns_cache, never one in the mapped pages: while a reader is at work
+ * another file of the same size may be mapped in the place of this one, and then nothing is found.
  * - Nothing in the file is assumed well formed, not even behind a right checksum: each length is looked at
  * before it is used.
  * - The question stands in the record whole and is compared; hashes only say where to look.
  * - Every word has a fixed width, so that 32-bit and 64-bit processes of one machine share a file.
+ * - A record of TTL 0 is for those who were already waiting for it: it stands for a second, and is no answer
+ * to a lookup that began after it was stored.
  *
  * Costs: a hit is one hash and, for each way until it is found, a load of one word; then a copy of the
  * record. No system call.
@@ -33,6 +37,7 @@ enum {
   AIODNS_CACHE_SMALL = 256,  /* octets of a slot: a name of usual length, 32 addresses of IPv4 */
   AIODNS_CACHE_LARGE = 4096, /* 200 addresses of IPv6 with a chain of names */
   AIODNS_CACHE_WAYS = 8,
+  AIODNS_CACHE_BLOCK = 32,         /* records are written, copied and summed in blocks */
   AIODNS_CACHE_SETS_MAX = 1 << 20, /* of each size; a power of two always */
   AIODNS_CACHE_SMALL_SETS_MIN = 2, /* a page of them, or the large slots would cross pages */
   AIODNS_CACHE_BOOT_LEN = 16,
@@ -40,6 +45,12 @@ enum {
 
 /* No record lives longer: a time beyond it is no time at all (RFC 2181 section 8 allows 68 years). */
 #define AIODNS_CACHE_LIFE_MAX_NS ((uint64_t)86400 * 1000000000)
+
+/* How long a record of TTL 0 stands, for those who wait. */
+#define AIODNS_CACHE_ONCE_NS ((uint64_t)1000000000)
+
+/* How far the time of a reader may be behind that of a writer: it may have it from a coarse clock. */
+#define AIODNS_CACHE_TICK_NS ((uint64_t)10000000)
 
 struct aiodns_cache_header {
   char magic[8]; /* AIODNS_CACHE_MAGIC */
@@ -54,8 +65,9 @@ struct aiodns_cache_header {
 #define AIODNS_CACHE_MAGIC "aiodns\r\n"
 
 struct aiodns_slot {
-  uint64_t checksum;  /* of the slot's number and all octets behind it, to the end of the record */
-  uint64_t stored_ns; /* CLOCK_BOOTTIME; no two records of a slot have the same */
+  uint64_t
+      checksum; /* of the slot's number and all octets behind it, to the end of the record's last block */
+  uint64_t stored_ns; /* CLOCK_BOOTTIME; of two records, one after the other, not the same */
   uint64_t expires_ns;
   uint64_t hash;      /* of the question, never 0; a slot that was never written is all 0 */
   uint64_t view;      /* whose answer it is: network, servers, options */
@@ -70,7 +82,7 @@ struct aiodns_slot {
   uint16_t name_count;
   uint16_t canonical; /* which of them, from 1; 0: the question's own */
   uint16_t address_count;
-  /* name_len octets of the question in lower case, the names, the addresses */
+  /* name_len octets of the question in lower case, the names, the addresses; zeros to the end of the block */
   uint8_t payload[];
 };
 
@@ -78,8 +90,10 @@ _Static_assert(sizeof(struct aiodns_cache_header) == 72, "the same in every proc
 _Static_assert(sizeof(struct aiodns_slot) == 64, "one line of a processor's cache");
 
 enum {
-  AIODNS_RECORD_ALIASED = 1, /* a CNAME led to it */
-  AIODNS_RECORD_FLAGS = AIODNS_RECORD_ALIASED,
+  AIODNS_RECORD_ALIASED = 1,  /* a CNAME led to it */
+  AIODNS_RECORD_ONCE = 2,     /* its TTL is 0 */
+  AIODNS_RECORD_SERVFAIL = 4, /* of FAILED: a server said SERVFAIL, not another error */
+  AIODNS_RECORD_FLAGS = AIODNS_RECORD_ALIASED | AIODNS_RECORD_ONCE | AIODNS_RECORD_SERVFAIL,
 };
 
 /* A file that was found good, mapped to be read. */
@@ -95,9 +109,21 @@ struct aiodns_question {
   uint64_t view;
 };
 
+/* What is looked for: one name, one or two types of records of it. */
+struct aiodns_cache_wish {
+  const struct aiodns_name *name; /* in any letter case; an answer's own name is in its letters */
+  uint64_t view;
+  uint64_t now_ns;   /* CLOCK_BOOTTIME, up to AIODNS_CACHE_TICK_NS ago */
+  uint64_t began_ns; /* when the lookup began: a record of TTL 0 is only for those that began before */
+  uint32_t turn;     /* which address comes first, modulo their number */
+  uint16_t type[2];
+  uint8_t wanted; /* bit i: type[i] is wanted */
+};
+
 /* What a record has beside the answer itself. */
 struct aiodns_record_facts {
   uint8_t flags;
+  bool expired; /* there is a record, but its time is over; all else is 0 then */
   uint64_t stored_ns, expires_ns;
 };
 
@@ -122,30 +148,77 @@ enum aiodns_cache_check aiodns_cache_attach(struct aiodns_cache *ret, const void
                                             const uint8_t boot[AIODNS_CACHE_BOOT_LEN]);
 
 /*
- * The record that answers the question, if there is one that is not expired at `now_ns`.  *answer is
- * initialised, with its address_len, and gets outcome, ttl_s (what is left), names and addresses; the
- * question's own name in the letters of `text`, the name as the program gave it (NULL for PTR).  False: none;
- * *answer is as it was, or says that memory ran out.
+ * The records that answer the wish.  Returns which were found, as bits: answer[i] and facts[i] are filled for
+ * those.  answer[i] is initialised by the caller, with its address_len, and gets outcome, ttl_s (what is
+ * left; 0 for TTL 0), names and addresses.  Of the others that are wanted facts[i].expired says whether there
+ * is a record that no longer counts, and answer[i] is as it was, or AIODNS_LOCAL where memory ran out.  What
+ * is not wanted is not touched.
  */
-bool aiodns_cache_read(const struct aiodns_cache *cache, const struct aiodns_question *question,
-                       const char *text, uint64_t now_ns, struct aiodns_answer *answer,
-                       struct aiodns_record_facts *ret);
+unsigned aiodns_cache_read(const struct aiodns_cache *cache, const struct aiodns_cache_wish *wish,
+                           struct aiodns_answer answer[2], struct aiodns_record_facts facts[2]);
 
-/* ---- For cache_write.c and those who look into a file ---- */
+/* ---- For those who look into a file ---- */
 
-uint64_t aiodns_cache_hash(const struct aiodns_cache *cache, const struct aiodns_question *question);
-uint64_t aiodns_cache_checksum(const struct aiodns_cache *cache, uint32_t number,
-                               const struct aiodns_slot *slot);
-
-/* A set of one size: its first slot's number, counted over all small slots and then all large ones. */
-uint32_t aiodns_cache_set(const struct aiodns_cache *cache, uint64_t hash, bool large);
+/* The number of all slots: small ones first, then large ones. */
+uint32_t aiodns_cache_slots(const struct aiodns_cache *cache);
 uint64_t aiodns_cache_offset(const struct aiodns_cache *cache, uint32_t number);
 size_t aiodns_cache_slot_size(const struct aiodns_cache *cache, uint32_t number);
 
 /*
- * Copies slot `number` to buf, of AIODNS_CACHE_LARGE octets aligned for a uint64_t, and looks at the copy;
- * false where it holds no whole record.
+ * Copies slot `number` to buf, aligned for a uint64_t and with room for its size, AIODNS_CACHE_LARGE at the
+ * most, and looks at the copy; false where it holds no whole record.
  */
 bool aiodns_cache_copy(const struct aiodns_cache *cache, uint32_t number, void *buf);
+
+/*
+ * What a copy says that was found good: its question's name, in lower case, and the answer, which is
+ * initialised here; addresses in the order in which they were stored, ttl_s 0 where it is no longer valid.
+ * False: its names are not well formed, or (AIODNS_LOCAL) memory ran out; there is nothing to be done with
+ * then.
+ */
+bool aiodns_cache_show(const struct aiodns_slot *copy, uint64_t now_ns, struct aiodns_answer *answer,
+                       struct aiodns_name *ret_name);
+
+/* ---- Places and sums ---- */
+
+/* What the hashes of all types of a name share; the name is in lower case, with zeros behind it. */
+struct aiodns_cache_asked {
+  uint64_t view, state;
+  size_t len;
+  uint64_t words[AIODNS_NAME_MAX / 16 * 2 + 2];
+};
+
+void aiodns_cache_ask(const struct aiodns_cache *cache, const struct aiodns_name *name, uint64_t view,
+                      struct aiodns_cache_asked *ret);
+uint64_t aiodns_cache_asked_hash(const struct aiodns_cache *cache, const struct aiodns_cache_asked *asked,
+                                 uint16_t type);
+uint64_t aiodns_cache_hash(const struct aiodns_cache *cache, const struct aiodns_question *question);
+
+/* A set of one size: its first slot's number, and which of its slots is looked at first. */
+uint32_t aiodns_cache_set(const struct aiodns_cache *cache, uint64_t hash, bool large);
+static inline uint32_t aiodns_cache_way(uint64_t hash)
+{
+  return (uint32_t)(hash >> 32) % AIODNS_CACHE_WAYS;
+}
+
+/* Octets of a record with so long a payload, to the end of its last block. */
+static inline size_t aiodns_cache_record_len(size_t payload_len)
+{
+  return (sizeof(struct aiodns_slot) + payload_len + AIODNS_CACHE_BLOCK - 1) / AIODNS_CACHE_BLOCK *
+         AIODNS_CACHE_BLOCK;
+}
+
+/* The sum of a record that is all zeros behind its payload. */
+uint64_t aiodns_cache_checksum(const struct aiodns_cache *cache, uint32_t number,
+                               const struct aiodns_slot *slot);
+
+/*
+ * The sum of `len` octets, whole blocks, with `first` in the place of the first word.  They may be changing
+ * meanwhile: each word is loaded once, and stored to `copy`, from which alone it is to be used.
+ */
+uint64_t aiodns_cache_sum(const uint64_t key[2], uint64_t first, const void *octets, size_t len, void *copy);
+
+/* One word that may be changing.  All that is loaded later is loaded behind it. */
+uint64_t aiodns_cache_load(const uint64_t *word);
 
 #endif

@@ -2,211 +2,16 @@
 
 #include <string.h>
 
-/* ---- Hashes ---- */
-
-static uint64_t rotate(uint64_t word, unsigned bits)
-{
-  return word << bits | word >> (64 - bits);
-}
-
-struct sip {
-  uint64_t v[4];
-};
-
-static void sip_round(struct sip *sip)
-{
-  uint64_t *v = sip->v;
-
-  v[0] += v[1], v[2] += v[3];
-  v[1] = rotate(v[1], 13) ^ v[0], v[3] = rotate(v[3], 16) ^ v[2];
-  v[0] = rotate(v[0], 32);
-  v[2] += v[1], v[0] += v[3];
-  v[1] = rotate(v[1], 17) ^ v[2], v[3] = rotate(v[3], 21) ^ v[0];
-  v[2] = rotate(v[2], 32);
-}
-
-static void sip_word(struct sip *sip, uint64_t word)
-{
-  sip->v[3] ^= word;
-  sip_round(sip);
-  sip->v[0] ^= word;
-}
-
-/* SipHash-1-3 (Aumasson and Bernstein), over whole words: a chosen name finds no place that its chooser
- * wants. */
-static struct sip sip_begin(const uint64_t key[2])
-{
-  return (struct sip){{key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d, key[0] ^ 0x6c7967656e657261,
-                       key[1] ^ 0x7465646279746573}};
-}
-
-static uint64_t sip_end(struct sip *sip)
-{
-  sip->v[2] ^= 0xff;
-  for (int i = 0; i < 3; i++)
-    sip_round(sip);
-  return sip->v[0] ^ sip->v[1] ^ sip->v[2] ^ sip->v[3];
-}
-
-/* The name in lower case, with zeros to the end of its last word. */
-struct folded {
-  size_t len;
-  uint64_t words[(AIODNS_NAME_MAX + 7) / 8];
-};
-
-/* aiodns_name_lower() of eight octets at once. */
-static uint64_t lower(uint64_t word)
-{
-  const uint64_t each = 0x0101010101010101;
-  uint64_t low = word & 0x7f * each;
-  /* The top bit of each octet: it is at least 'A'; it is beyond 'Z'; it is no ASCII. */
-  uint64_t from_a = low + (0x80 - 'A') * each, beyond_z = low + (0x7f - 'Z') * each;
-  return word | (((from_a ^ beyond_z) & ~word & 0x80 * each) >> 2);
-}
-
-static void fold(struct folded *ret, const struct aiodns_name *name)
-{
-  size_t count = (name->len + (size_t)7) / 8;
-
-  ret->len = name->len;
-  if (count == 0)
-    return;
-  ret->words[count - 1] = 0;
-  memcpy(ret->words, name->wire, name->len);
-  for (size_t i = 0; i < count; i++)
-    ret->words[i] = lower(ret->words[i]);
-}
-
-static uint64_t hash_of(const struct aiodns_cache *cache, const struct aiodns_question *question,
-                        const struct folded *name)
-{
-  struct sip sip = sip_begin(cache->key);
-
-  sip_word(&sip, question->view);
-  sip_word(&sip, (uint64_t)question->type << 8 | name->len);
-  for (size_t i = 0; i < (name->len + 7) / 8; i++)
-    sip_word(&sip, name->words[i]);
-  uint64_t hash = sip_end(&sip);
-  return hash ? hash : 1;
-}
-
-uint64_t aiodns_cache_hash(const struct aiodns_cache *cache, const struct aiodns_question *question)
-{
-  struct folded name;
-  fold(&name, question->name);
-  return hash_of(cache, question, &name);
-}
-
-static size_t record_len(const struct aiodns_slot *slot)
-{
-  return sizeof *slot + slot->payload_len;
-}
-
-/* Two lanes of multiplications; what it has to tell apart are mixes of two records. */
-struct lanes {
-  uint64_t a, b;
-};
-
-static void add(struct lanes *lanes, const uint64_t words[2])
-{
-  lanes->a = (rotate(lanes->a, 29) ^ words[0]) * 0x9e3779b97f4a7c15;
-  lanes->b = (rotate(lanes->b, 31) ^ words[1]) * 0xc2b2ae3d27d4eb4f;
-}
-
-static uint64_t sum(const uint64_t key[2], const uint8_t *octets, size_t len)
-{
-  struct lanes lanes = {key[0] ^ len, key[1]};
-  uint64_t words[2];
-
-  for (; len >= sizeof words; octets += sizeof words, len -= sizeof words) {
-    memcpy(words, octets, sizeof words);
-    add(&lanes, words);
-  }
-  if (len > 0) {
-    words[0] = words[1] = 0;
-    memcpy(words, octets, len);
-    add(&lanes, words);
-  }
-  struct sip sip = sip_begin(key);
-  sip_word(&sip, lanes.a);
-  sip_word(&sip, lanes.b);
-  return sip_end(&sip);
-}
-
-uint64_t aiodns_cache_checksum(const struct aiodns_cache *cache, uint32_t number,
-                               const struct aiodns_slot *slot)
-{
-  const uint64_t key[2] = {cache->key[0] + number, cache->key[1]};
-  return sum(key, (const uint8_t *)slot + sizeof slot->checksum, record_len(slot) - sizeof slot->checksum);
-}
-
-/* ---- The header ---- */
-
-static bool is_power_of_two(uint32_t n)
-{
-  return n > 0 && (n & (n - 1)) == 0;
-}
-
-uint64_t aiodns_cache_size(uint32_t small_sets, uint32_t large_sets)
-{
-  return AIODNS_CACHE_PAGE + (uint64_t)small_sets * AIODNS_CACHE_WAYS * AIODNS_CACHE_SMALL +
-         (uint64_t)large_sets * AIODNS_CACHE_WAYS * AIODNS_CACHE_LARGE;
-}
-
-static uint64_t header_sum(const struct aiodns_cache_header *header)
-{
-  return sum(header->key, (const uint8_t *)header, offsetof(struct aiodns_cache_header, checksum));
-}
-
-void aiodns_cache_header_make(struct aiodns_cache_header *ret, uint32_t small_sets, uint32_t large_sets,
-                              const uint64_t key[2], const uint8_t boot[AIODNS_CACHE_BOOT_LEN])
-{
-  *ret = (struct aiodns_cache_header){
-      .layout = AIODNS_CACHE_LAYOUT,
-      .page = AIODNS_CACHE_PAGE,
-      .small_sets = small_sets,
-      .large_sets = large_sets,
-      .size = aiodns_cache_size(small_sets, large_sets),
-      .key = {key[0], key[1]},
-  };
-  memcpy(ret->magic, AIODNS_CACHE_MAGIC, sizeof ret->magic);
-  memcpy(ret->boot, boot, sizeof ret->boot);
-  ret->checksum = header_sum(ret);
-}
-
-enum aiodns_cache_check aiodns_cache_attach(struct aiodns_cache *ret, const void *base, uint64_t size,
-                                            const uint8_t boot[AIODNS_CACHE_BOOT_LEN])
-{
-  struct aiodns_cache_header header;
-
-  if (size < AIODNS_CACHE_PAGE)
-    return AIODNS_CACHE_WRONG_SIZE;
-  memcpy(&header, base, sizeof header);
-  if (memcmp(header.magic, AIODNS_CACHE_MAGIC, sizeof header.magic) != 0)
-    return AIODNS_CACHE_NO_MAGIC;
-  if (header.layout != AIODNS_CACHE_LAYOUT)
-    return AIODNS_CACHE_OTHER_LAYOUT;
-  if (header.checksum != header_sum(&header) || header.page != AIODNS_CACHE_PAGE ||
-      !is_power_of_two(header.small_sets) || !is_power_of_two(header.large_sets) ||
-      header.small_sets < AIODNS_CACHE_SMALL_SETS_MIN || header.small_sets > AIODNS_CACHE_SETS_MAX ||
-      header.large_sets > AIODNS_CACHE_SETS_MAX)
-    return AIODNS_CACHE_BROKEN;
-  if (header.size != size || size != aiodns_cache_size(header.small_sets, header.large_sets))
-    return AIODNS_CACHE_WRONG_SIZE;
-  if (memcmp(header.boot, boot, sizeof header.boot) != 0)
-    return AIODNS_CACHE_OTHER_BOOT;
-  *ret = (struct aiodns_cache){.base = base,
-                               .key = {header.key[0], header.key[1]},
-                               .small_sets = header.small_sets,
-                               .large_sets = header.large_sets};
-  return AIODNS_CACHE_GOOD;
-}
-
 /* ---- Slots ---- */
 
 static uint32_t small_slots(const struct aiodns_cache *cache)
 {
   return cache->small_sets * AIODNS_CACHE_WAYS;
+}
+
+uint32_t aiodns_cache_slots(const struct aiodns_cache *cache)
+{
+  return small_slots(cache) + cache->large_sets * AIODNS_CACHE_WAYS;
 }
 
 uint32_t aiodns_cache_set(const struct aiodns_cache *cache, uint64_t hash, bool large)
@@ -236,29 +41,6 @@ static const struct aiodns_slot *slot_at(const struct aiodns_cache *cache, uint3
   return (const struct aiodns_slot *)(const void *)(cache->base + aiodns_cache_offset(cache, number));
 }
 
-/* What every processor loads at once; 64 bits would need a lock where words are shorter. */
-typedef unsigned long __attribute__((may_alias)) machine_word;
-
-/*
- * Whole words that another process may be writing.  Each is loaded once, so that what was looked at is what
- * is used, and acquired, so that all that is loaded later is loaded behind it.
- */
-static void load_words(void *to, const void *from, size_t len)
-{
-  const machine_word *word = from;
-  machine_word *copy = to;
-
-  for (size_t i = 0; i < (len + sizeof *word - 1) / sizeof *word; i++)
-    copy[i] = __atomic_load_n(&word[i], __ATOMIC_ACQUIRE);
-}
-
-static uint64_t load(const uint64_t *word)
-{
-  uint64_t copy;
-  load_words(&copy, word, sizeof copy);
-  return copy;
-}
-
 /* Octets of an address in an answer of this type; 0: it has none. */
 static size_t address_len_of(uint16_t type)
 {
@@ -266,61 +48,67 @@ static size_t address_len_of(uint16_t type)
 }
 
 /* An answer has what was asked for, and whatever else came has nothing. */
-static bool is_whole(const struct aiodns_slot *slot)
+static bool is_whole(const struct aiodns_slot *slot, size_t address_len)
 {
   switch (slot->outcome) {
   case AIODNS_ANSWER:
-    if (address_len_of(slot->type) > 0)
-      return slot->address_count > 0;
-    return slot->address_count == 0 && slot->name_count > 0;
+    return address_len > 0 ? slot->address_count > 0 : slot->address_count == 0 && slot->name_count > 0;
   case AIODNS_NO_NAME:
   case AIODNS_NO_DATA:
   case AIODNS_FAILED:
-    return slot->names_len == 0 && slot->name_count == 0 && slot->address_count == 0;
+    return (slot->names_len | slot->name_count | slot->address_count) == 0;
   default:
     return false;
   }
 }
 
-/* The lengths say where everything is, and that is inside. */
-static bool is_consistent(const struct aiodns_slot *slot, size_t size)
+/* The lengths say where everything is, and that is inside the payload. */
+static bool is_consistent(const struct aiodns_slot *slot)
 {
-  size_t fixed = (size_t)slot->name_len + slot->names_len + slot->address_count * address_len_of(slot->type);
+  size_t address_len = address_len_of(slot->type);
+  size_t fixed = (size_t)slot->name_len + slot->names_len + slot->address_count * address_len;
+  uint64_t life_ns = slot->expires_ns - slot->stored_ns;
 
-  return record_len(slot) <= size && fixed == slot->payload_len && slot->name_len > 0 &&
+  return slot->hash != 0 && fixed == slot->payload_len && slot->name_len > 0 &&
          slot->canonical <= slot->name_count && (slot->flags & ~AIODNS_RECORD_FLAGS) == 0 &&
-         slot->expires_ns > slot->stored_ns &&
-         slot->expires_ns - slot->stored_ns <= AIODNS_CACHE_LIFE_MAX_NS && is_whole(slot);
+         life_ns - 1 < AIODNS_CACHE_LIFE_MAX_NS &&
+         (!(slot->flags & AIODNS_RECORD_ONCE) || life_ns == AIODNS_CACHE_ONCE_NS) &&
+         is_whole(slot, address_len);
+}
+
+/* The length of the payload, in the one word that has it. */
+static uint16_t payload_len_of(const struct aiodns_slot *slot)
+{
+  const size_t at = offsetof(struct aiodns_slot, payload_len);
+  const uint64_t word = aiodns_cache_load(&slot->checksum + at / sizeof word);
+  uint16_t payload_len;
+
+  memcpy(&payload_len, (const uint8_t *)&word + at % sizeof word, sizeof payload_len);
+  return payload_len;
+}
+
+/* For buf of `size` octets, which is the slot's size. */
+static inline bool copy_slot(const struct aiodns_cache *cache, uint32_t number,
+                             const struct aiodns_slot *slot, size_t size, struct aiodns_slot *copy)
+{
+  uint16_t payload_len = payload_len_of(slot);
+  size_t len = aiodns_cache_record_len(payload_len);
+
+  if (len > size)
+    return false;
+  uint64_t sum = aiodns_cache_sum(cache->key, number, slot, len, copy);
+  /* Behind all of the copy: whoever began to replace the record has changed its time, or will have failed the
+   * sum.  The length was loaded twice. */
+  return aiodns_cache_load(&slot->stored_ns) == copy->stored_ns && copy->checksum == sum &&
+         copy->payload_len == payload_len && is_consistent(copy);
 }
 
 bool aiodns_cache_copy(const struct aiodns_cache *cache, uint32_t number, void *buf)
 {
-  const struct aiodns_slot *slot = slot_at(cache, number);
-  struct aiodns_slot *copy = buf;
-  size_t size = aiodns_cache_slot_size(cache, number);
-
-  load_words(copy, slot, sizeof *slot);
-  size_t len = record_len(copy);
-  if (copy->hash == 0 || len > size)
-    return false;
-  load_words(copy->payload, slot->payload, copy->payload_len);
-  /* Behind all of the copy: whoever began to replace the record has changed its time, or will have failed the
-   * sum. */
-  return load(&slot->stored_ns) == copy->stored_ns &&
-         copy->checksum == aiodns_cache_checksum(cache, number, copy) && is_consistent(copy, size);
+  return copy_slot(cache, number, slot_at(cache, number), aiodns_cache_slot_size(cache, number), buf);
 }
 
-static bool is_question(const struct aiodns_slot *slot, const struct aiodns_question *question,
-                        const struct folded *name)
-{
-  return slot->view == question->view && slot->type == question->type && slot->name_len == name->len &&
-         memcmp(slot->payload, name->words, name->len) == 0;
-}
-
-static bool is_alive(const struct aiodns_slot *slot, uint64_t now_ns)
-{
-  return slot->stored_ns <= now_ns && now_ns < slot->expires_ns;
-}
+/* ---- What a record says ---- */
 
 /* One of the names, which end with a NUL inside `len` octets; NULL: they do not. */
 static const char *next_name(const char *text, size_t len)
@@ -329,13 +117,92 @@ static const char *next_name(const char *text, size_t len)
   return end ? end + 1 : NULL;
 }
 
-static bool put_names(const struct aiodns_slot *slot, const char *text, struct aiodns_answer *answer)
+/* The text of a long name, which may need more room than an answer has inside. */
+static bool __attribute__((noinline))
+put_long_name(const struct aiodns_name *name, bool canonical, struct aiodns_answer *answer)
+{
+  char text[AIODNS_NAME_TEXT_MAX];
+  size_t len = aiodns_name_to_text(name, text);
+  return aiodns_answer_add_name(answer, text, len, canonical);
+}
+
+/* The first octets of a word as they stand in memory, 1 to 8 of them; zeros in the place of the others. */
+static inline uint64_t first_octets(uint64_t word, size_t count)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  return word & UINT64_MAX >> (64 - 8 * count);
+#else
+  return word & UINT64_MAX << (64 - 8 * count);
+#endif
+}
+
+#define EACH ((uint64_t)0x0101010101010101)
+
+/* 1 for each of eight octets that is a letter, a digit or a hyphen, which a text has as it is. */
+static inline uint64_t plain_octets(uint64_t word)
+{
+  uint64_t low = word & 0x7f * EACH, folded = low | 0x20 * EACH;
+  /* The top bit of each octet: it is at least the first, but not beyond the last. */
+  uint64_t letter = (folded + (0x80 - 'a') * EACH) ^ (folded + (0x7f - 'z') * EACH);
+  uint64_t digit = (low + (0x80 - '0') * EACH) ^ (low + (0x7f - '9') * EACH);
+  uint64_t hyphen = ~((low ^ '-' * EACH) + 0x7f * EACH);
+  return ((letter | digit | hyphen) & ~word) >> 7 & EACH;
+}
+
+/*
+ * What aiodns_name_to_text() writes of a name that has no other octets in its labels, nor a label so long
+ * that its length looks like one: the name itself with dots for lengths, made eight octets at a time.  0: of
+ * any other name.  Up to seven octets more are written.
+ */
+static size_t plain_text(const struct aiodns_name *name, char *text)
+{
+  size_t len = name->len - (size_t)2, lengths = 0, at = 0;
+  uint64_t word, plain = 0; /* eight counts, of at most 31 words */
+
+  if (name->len <= 2 || name->len > AIODNS_NAME_MAX - sizeof word)
+    return 0;
+  for (; len - at > sizeof word; at += sizeof word) {
+    memcpy(&word, name->wire + 1 + at, sizeof word);
+    memcpy(text + at, &word, sizeof word);
+    plain += plain_octets(word);
+  }
+  memcpy(&word, name->wire + 1 + at, sizeof word);
+  word = first_octets(word, len - at);
+  memcpy(text + at, &word, sizeof word);
+  plain += plain_octets(word);
+  for (at = 1 + (size_t)name->wire[0]; at <= len; at += 1 + (size_t)name->wire[at], lengths++)
+    text[at - 1] = '.';
+  text[len] = '\0';
+  return (plain * EACH >> 56) + lengths == len ? len : 0;
+}
+
+/* As aiodns_answer_add_name(), but written where it is to stand: each octet becomes four characters at most.
+ */
+static bool put_own_name(const struct aiodns_name *name, bool canonical, struct aiodns_answer *answer)
+{
+  struct aiodns_store *names = &answer->names;
+  char *text = (char *)names->data + names->len;
+
+  if (names->room - names->len < (size_t)4 * name->len + sizeof(uint64_t))
+    return put_long_name(name, canonical, answer);
+  size_t len = plain_text(name, text);
+  if (len == 0)
+    len = aiodns_name_to_text(name, text);
+  if (canonical)
+    answer->canonical_offset = names->len;
+  names->len += (uint32_t)len + 1;
+  answer->name_count++;
+  return true;
+}
+
+/* The names of an answer: the question's own, for types but PTR, and those that are stored. */
+static bool put_names(const struct aiodns_slot *slot, const struct aiodns_name *own,
+                      struct aiodns_answer *answer)
 {
   const char *name = (const char *)slot->payload + slot->name_len;
   size_t left = slot->names_len;
 
-  if (text && slot->outcome == AIODNS_ANSWER &&
-      !aiodns_answer_add_name(answer, text, strlen(text), slot->canonical == 0))
+  if (slot->type != AIODNS_TYPE_PTR && !put_own_name(own, slot->canonical == 0, answer))
     return false;
   for (unsigned i = 1; i <= slot->name_count; i++) {
     const char *next = next_name(name, left);
@@ -352,72 +219,199 @@ static bool put_names(const struct aiodns_slot *slot, const char *text, struct a
   return left == 0;
 }
 
-static bool put_answer(const struct aiodns_slot *slot, const char *text, uint64_t now_ns,
-                       struct aiodns_answer *answer)
+/* `count` addresses, from the one whose turn it is round to the one before it. */
+static inline void copy_turned(uint8_t *to, const uint8_t *from, unsigned count, unsigned first, size_t len)
 {
-  const uint8_t *address = slot->payload + slot->name_len + slot->names_len;
+  for (unsigned i = 0, at = first; i < count; i++, at = at + 1 == count ? 0 : at + 1)
+    memcpy(to + (size_t)i * len, from + (size_t)at * len, len);
+}
 
-  if (!put_names(slot, text, answer))
-    return false;
-  for (unsigned i = 0; i < slot->address_count; i++, address += answer->address_len)
-    if (!aiodns_answer_add_address(answer, address))
+/* As aiodns_answer_add_address(), but all at once where there is room inside, as there mostly is. */
+static bool put_addresses(const struct aiodns_slot *slot, uint32_t turn, struct aiodns_answer *answer)
+{
+  const uint8_t *from = slot->payload + slot->name_len + slot->names_len;
+  struct aiodns_store *store = &answer->addresses;
+  unsigned count = slot->address_count, at = count > 1 ? turn % count : 0;
+
+  if ((size_t)count * answer->address_len <= store->room - store->len) {
+    if (answer->address_len == 4)
+      copy_turned(store->data + store->len, from, count, at, 4);
+    else
+      copy_turned(store->data + store->len, from, count, at, 16);
+    store->len += count * answer->address_len;
+    answer->address_count = (uint16_t)(answer->address_count + count);
+    return true;
+  }
+  for (unsigned i = 0; i < count; i++, at = at + 1 == count ? 0 : at + 1)
+    if (!aiodns_answer_add_address(answer, from + (size_t)at * answer->address_len))
       return false;
-  answer->ttl_s = (uint32_t)((slot->expires_ns - now_ns + 999999999) / 1000000000);
+  return true;
+}
+
+static uint32_t ttl_of(const struct aiodns_slot *slot, uint64_t now_ns)
+{
+  if (now_ns < slot->stored_ns && slot->stored_ns - now_ns <= AIODNS_CACHE_TICK_NS)
+    now_ns = slot->stored_ns; /* by a clock that is behind: not more than there ever was */
+  if (now_ns < slot->stored_ns || now_ns >= slot->expires_ns || (slot->flags & AIODNS_RECORD_ONCE))
+    return 0;
+  return (uint32_t)((slot->expires_ns - now_ns + 999999999) / 1000000000);
+}
+
+/* False: *answer is as it was, or AIODNS_LOCAL. */
+static bool put_answer(const struct aiodns_slot *slot, const struct aiodns_name *own, uint64_t now_ns,
+                       uint32_t turn, struct aiodns_answer *answer)
+{
+  uint8_t address_len = answer->address_len;
+
+  if (slot->outcome == AIODNS_ANSWER &&
+      (!put_names(slot, own, answer) || (address_len > 0 && !put_addresses(slot, turn, answer)))) {
+    if (answer->outcome != AIODNS_LOCAL) {
+      aiodns_answer_done(answer);
+      aiodns_answer_init(answer, address_len);
+    }
+    return false;
+  }
+  answer->ttl_s = ttl_of(slot, now_ns);
   answer->outcome = (enum aiodns_outcome)slot->outcome;
   return true;
 }
 
-/* Once more, where it may just have been written. */
-static bool copy_whole(const struct aiodns_cache *cache, uint32_t number, void *buf)
+/* ---- Looking for one ---- */
+
+/* One type of the wish. */
+struct search {
+  const struct aiodns_cache *cache;
+  const struct aiodns_cache_wish *wish;
+  const struct aiodns_cache_asked *asked;
+  uint64_t hash;
+  uint16_t type;
+  struct aiodns_answer *answer;
+  struct aiodns_record_facts *facts;
+};
+
+/* Behind both names there are octets to the end of the last word, in the record those of its block. */
+static bool is_name(const struct aiodns_slot *slot, const struct aiodns_cache_asked *asked)
 {
-  for (int tries = 0; tries < 2; tries++)
-    if (aiodns_cache_copy(cache, number, buf))
-      return true;
-  return false;
+  const uint64_t *word = asked->words;
+  const uint8_t *at = slot->payload;
+  uint64_t stored;
+  size_t len = asked->len;
+
+  for (; len >= sizeof stored; len -= sizeof stored, at += sizeof stored, word++) {
+    memcpy(&stored, at, sizeof stored);
+    if (stored != *word)
+      return false;
+  }
+  if (len == 0)
+    return true;
+  memcpy(&stored, at, sizeof stored);
+  return first_octets(stored ^ *word, len) == 0;
 }
 
-/* In the set of one size; copies the record to buf. */
-static bool find(const struct aiodns_cache *cache, const struct aiodns_question *question,
-                 const struct folded *name, uint64_t hash, bool large, uint64_t now_ns, void *buf)
+static bool is_question(const struct aiodns_slot *slot, const struct search *search)
 {
-  const struct aiodns_slot *copy = buf;
-  uint32_t first = aiodns_cache_set(cache, hash, large);
+  return slot->hash == search->hash && slot->view == search->asked->view && slot->type == search->type &&
+         slot->name_len == search->asked->len && is_name(slot, search->asked);
+}
 
-  for (uint32_t way = 0; way < AIODNS_CACHE_WAYS; way++) {
-    if (load(&slot_at(cache, first + way)->hash) != hash)
+static bool is_for(const struct aiodns_slot *slot, const struct aiodns_cache_wish *wish)
+{
+  return wish->now_ns < slot->expires_ns &&
+         (!(slot->flags & AIODNS_RECORD_ONCE) || wish->began_ns < slot->stored_ns);
+}
+
+/* Among the slots of one size, for which buf has room. */
+static inline bool find(const struct search *search, size_t size, void *buf)
+{
+  const struct aiodns_cache *cache = search->cache;
+  const struct aiodns_slot *copy = buf;
+  uint32_t first = aiodns_cache_set(cache, search->hash, size == AIODNS_CACHE_LARGE),
+           way = aiodns_cache_way(search->hash);
+  const uint8_t *set = (const uint8_t *)slot_at(cache, first);
+
+  for (uint32_t i = 0; i < AIODNS_CACHE_WAYS; i++, way = (way + 1) % AIODNS_CACHE_WAYS) {
+    const struct aiodns_slot *slot = (const void *)(set + way * size);
+    if (aiodns_cache_load(&slot->hash) != search->hash)
       continue;
-    if (copy_whole(cache, first + way, buf) && copy->hash == hash && is_question(copy, question, name) &&
-        is_alive(copy, now_ns))
+    bool whole = false;
+    for (int tries = 0; tries < 2 && !whole; tries++) /* again, where it may just have been written */
+      whole = copy_slot(cache, first + way, slot, size, buf);
+    if (!whole || !is_question(copy, search) || copy->stored_ns > search->wish->now_ns + AIODNS_CACHE_TICK_NS)
+      continue;
+    if (is_for(copy, search->wish))
       return true;
+    search->facts->expired = true;
   }
   return false;
 }
 
-bool aiodns_cache_read(const struct aiodns_cache *cache, const struct aiodns_question *question,
-                       const char *text, uint64_t now_ns, struct aiodns_answer *answer,
-                       struct aiodns_record_facts *ret)
+static bool put_found(const struct search *search, const struct aiodns_slot *copy)
+{
+  const struct aiodns_cache_wish *wish = search->wish;
+
+  if (!put_answer(copy, wish->name, wish->now_ns, wish->turn, search->answer))
+    return false;
+  *search->facts = (struct aiodns_record_facts){
+      .flags = copy->flags, .stored_ns = copy->stored_ns, .expires_ns = copy->expires_ns};
+  return true;
+}
+
+/* Each with its own buffer: most records are small, and stacks may be. */
+static bool __attribute__((noinline)) read_large(const struct search *search)
 {
   uint64_t buf[AIODNS_CACHE_LARGE / sizeof(uint64_t)];
-  const struct aiodns_slot *copy = (const void *)buf;
-  struct folded name;
+  return find(search, AIODNS_CACHE_LARGE, buf) && put_found(search, (const void *)buf);
+}
 
-  fold(&name, question->name);
-  uint64_t hash = hash_of(cache, question, &name);
-  if (!find(cache, question, &name, hash, false, now_ns, buf) &&
-      !find(cache, question, &name, hash, true, now_ns, buf))
-    return false;
-  if (answer->address_len != address_len_of(question->type))
-    return false;
-  uint8_t address_len = answer->address_len;
-  if (put_answer(copy, text, now_ns, answer)) {
-    *ret = (struct aiodns_record_facts){
-        .flags = copy->flags, .stored_ns = copy->stored_ns, .expires_ns = copy->expires_ns};
-    return true;
+static bool read_one(const struct search *search)
+{
+  uint64_t buf[AIODNS_CACHE_SMALL / sizeof(uint64_t)];
+  if (find(search, AIODNS_CACHE_SMALL, buf))
+    return put_found(search, (const void *)buf);
+  return read_large(search);
+}
+
+unsigned aiodns_cache_read(const struct aiodns_cache *cache, const struct aiodns_cache_wish *wish,
+                           struct aiodns_answer answer[2], struct aiodns_record_facts facts[2])
+{
+  struct aiodns_cache_asked asked;
+  unsigned found = 0;
+
+  aiodns_cache_ask(cache, wish->name, wish->view, &asked);
+  for (unsigned i = 0; i < 2; i++) {
+    if (!(wish->wanted & 1u << i))
+      continue;
+    facts[i] = (struct aiodns_record_facts){0};
+    struct search search = {.cache = cache,
+                            .wish = wish,
+                            .asked = &asked,
+                            .hash = aiodns_cache_asked_hash(cache, &asked, wish->type[i]),
+                            .type = wish->type[i],
+                            .answer = &answer[i],
+                            .facts = &facts[i]};
+    if (answer[i].address_len == address_len_of(wish->type[i]) && read_one(&search))
+      found |= 1u << i;
   }
-  bool lack = answer->outcome == AIODNS_LOCAL;
-  if (!lack) {
+  return found;
+}
+
+/* ---- Looking into a file ---- */
+
+bool aiodns_cache_show(const struct aiodns_slot *copy, uint64_t now_ns, struct aiodns_answer *answer,
+                       struct aiodns_name *ret_name)
+{
+  struct aiodns_cursor c = {.data = copy->payload, .len = copy->name_len};
+  struct aiodns_name name;
+
+  aiodns_answer_init(answer, (uint8_t)address_len_of(copy->type));
+  aiodns_name_read(&c, &name);
+  /* Any name but a whole one without pointers differs from itself read. */
+  if (c.bad || name.len != copy->name_len || memcmp(name.wire, copy->payload, name.len) != 0)
+    return false;
+  if (!put_answer(copy, &name, now_ns, 0, answer)) {
     aiodns_answer_done(answer);
-    aiodns_answer_init(answer, address_len);
+    return false;
   }
-  return false;
+  memcpy(ret_name, &name, 1 + (size_t)name.len);
+  return true;
 }

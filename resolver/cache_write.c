@@ -2,6 +2,7 @@
 
 #include "kernel.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -45,14 +46,14 @@ static bool make(struct aiodns_slot *slot, size_t room, const struct aiodns_ques
   unsigned name_count = answered ? answer->name_count - (own > 0 ? 1u : 0u) : 0;
   size_t payload_len = question->name->len + names_len + addresses_len;
 
-  if (sizeof *slot + payload_len > room || names_len > UINT16_MAX)
+  if (payload_len > room - sizeof *slot)
     return false;
   *slot = (struct aiodns_slot){
       .view = question->view,
       .payload_len = (uint16_t)payload_len,
       .type = question->type,
       .outcome = (uint8_t)answer->outcome,
-      .flags = flags,
+      .flags = flags & (AIODNS_RECORD_ALIASED | AIODNS_RECORD_SERVFAIL),
       .name_len = question->name->len,
       .names_len = (uint16_t)names_len,
       .name_count = (uint16_t)name_count,
@@ -62,6 +63,7 @@ static bool make(struct aiodns_slot *slot, size_t room, const struct aiodns_ques
   put_lower(question->name, slot->payload);
   memcpy(slot->payload + slot->name_len, names, names_len);
   memcpy(slot->payload + slot->name_len + names_len, answer->addresses.data, addresses_len);
+  memset(slot->payload + payload_len, 0, aiodns_cache_record_len(payload_len) - sizeof *slot - payload_len);
   return true;
 }
 
@@ -84,7 +86,7 @@ static uint64_t age(const struct aiodns_slot *head, uint64_t now_ns)
   return (now_ns - head->stored_ns) >> (head->wanted ? 3 : 0);
 }
 
-/* Of two records, whether the first is to go before the second. */
+/* Of two records, whether the first is to go before the second.  Of those without a record, neither. */
 static bool goes_before(const struct aiodns_slot *a, const struct aiodns_slot *b, uint64_t now_ns)
 {
   bool alive = is_alive(a, now_ns), other = is_alive(b, now_ns);
@@ -93,41 +95,82 @@ static bool goes_before(const struct aiodns_slot *a, const struct aiodns_slot *b
     return !alive;
   if (alive)
     return age(a, now_ns) > age(b, now_ns);
-  return a->stored_ns < b->stored_ns;
+  return a->hash == 0 && b->hash != 0;
 }
 
-/* Which slot of its set the record takes; tells it what it drives out, and whether it was wanted before. */
-static uint32_t choose(const struct aiodns_cache *cache, struct aiodns_slot *slot, bool large,
-                       uint64_t now_ns)
-{
-  uint32_t first = aiodns_cache_set(cache, slot->hash, large), best = first;
-  struct aiodns_slot victim, head;
+struct place {
+  uint32_t number;
+  bool same;                 /* a record of the same question stands there */
+  struct aiodns_slot victim; /* the head of what stands there */
+};
 
-  read_head(cache, first, &victim);
-  bool same = victim.hash == slot->hash;
-  slot->wanted = same || victim.displaced == slot->hash;
-  for (uint32_t number = first + 1; number < first + AIODNS_CACHE_WAYS; number++) {
-    read_head(cache, number, &head);
-    slot->wanted |= head.hash == slot->hash || head.displaced == slot->hash;
-    if (head.hash == slot->hash || (!same && goes_before(&head, &victim, now_ns))) {
-      same |= head.hash == slot->hash;
-      victim = head;
-      best = number;
+/*
+ * Which slot of its set the record takes; tells it whether it was wanted before.  The slot that readers look
+ * at first is taken if it is as good as any.
+ */
+static void choose(const struct aiodns_cache *cache, struct aiodns_slot *slot, bool large, uint64_t now_ns,
+                   struct place *ret)
+{
+  uint32_t first = aiodns_cache_set(cache, slot->hash, large), way = aiodns_cache_way(slot->hash);
+  struct aiodns_slot head;
+
+  ret->same = false;
+  for (uint32_t i = 0; i < AIODNS_CACHE_WAYS; i++, way = (way + 1) % AIODNS_CACHE_WAYS) {
+    read_head(cache, first + way, &head);
+    bool same = head.hash == slot->hash;
+    slot->wanted |= same || head.displaced == slot->hash;
+    if (i == 0 || same || (!ret->same && goes_before(&head, &ret->victim, now_ns))) {
+      ret->same |= same;
+      ret->victim = head;
+      ret->number = first + way;
     }
   }
-  slot->displaced = !same && is_alive(&victim, now_ns) ? victim.hash : victim.displaced;
-  /* No two records of a slot have the same time; one from the future was never a record. */
-  slot->stored_ns = now_ns;
-  if (victim.stored_ns >= now_ns && victim.stored_ns - now_ns < 1000000)
-    slot->stored_ns = victim.stored_ns + 1;
-  return best;
 }
 
-static bool write_slot(const struct aiodns_cache *cache, int fd, uint32_t number,
-                       const struct aiodns_slot *slot)
+/* ---- Its time ---- */
+
+/* A failure that comes again within so long is the same failure. */
+#define FAILED_AGAIN_NS ((uint64_t)10 * 1000000000)
+
+/* How long the record lives: RFC 9520 section 3.2 wants failures to be kept for longer each time. */
+static uint64_t life_of(const struct aiodns_slot *slot, const struct place *place, uint64_t now_ns,
+                        uint64_t life_ns)
 {
-  size_t len = sizeof *slot + slot->payload_len;
-  return aiodns_kernel_pwrite(fd, slot, len, aiodns_cache_offset(cache, number)) == (ssize_t)len;
+  const struct aiodns_slot *last = &place->victim;
+  uint64_t last_ns = last->expires_ns - last->stored_ns;
+
+  if (slot->outcome != AIODNS_FAILED)
+    return life_ns < AIODNS_CACHE_LIFE_MAX_NS ? life_ns : AIODNS_CACHE_LIFE_MAX_NS;
+  if (place->same && last->outcome == AIODNS_FAILED && last->stored_ns <= now_ns &&
+      last_ns <= AIODNS_CACHE_FAILED_MAX_NS &&
+      (now_ns < last->expires_ns || now_ns - last->expires_ns < FAILED_AGAIN_NS) && life_ns < 2 * last_ns)
+    life_ns = 2 * last_ns;
+  return life_ns < AIODNS_CACHE_FAILED_MAX_NS ? life_ns : AIODNS_CACHE_FAILED_MAX_NS;
+}
+
+static void put_times(struct aiodns_slot *slot, const struct place *place, uint64_t now_ns, uint64_t life_ns)
+{
+  uint64_t last_ns = place->victim.stored_ns;
+
+  /* No two records of a slot have the same time; one from the future was never a record. */
+  slot->stored_ns = last_ns >= now_ns && last_ns - now_ns < 1000000 ? last_ns + 1 : now_ns;
+  life_ns = life_of(slot, place, now_ns, life_ns);
+  if (life_ns == 0) {
+    slot->flags |= AIODNS_RECORD_ONCE;
+    life_ns = AIODNS_CACHE_ONCE_NS;
+  }
+  slot->expires_ns = slot->stored_ns + life_ns;
+}
+
+/* ---- Writing it ---- */
+
+static bool write_octets(const struct aiodns_cache *cache, int fd, uint32_t number, const void *octets,
+                         size_t len)
+{
+  ssize_t written = aiodns_kernel_pwrite(fd, octets, len, aiodns_cache_offset(cache, number));
+  if (written >= 0 && written < (ssize_t)len)
+    errno = ENOSPC;
+  return written == (ssize_t)len;
 }
 
 /*
@@ -142,7 +185,7 @@ static bool forget(const struct aiodns_cache *cache, int fd, uint64_t hash, bool
   for (uint32_t number = first; number < first + AIODNS_CACHE_WAYS; number++) {
     struct aiodns_slot head;
     read_head(cache, number, &head);
-    if (head.hash == hash && number != but && !write_slot(cache, fd, number, &nothing))
+    if (head.hash == hash && number != but && !write_octets(cache, fd, number, &nothing, sizeof nothing))
       return false;
   }
   return true;
@@ -155,16 +198,27 @@ enum aiodns_cache_stored aiodns_cache_store(const struct aiodns_cache *cache, in
 {
   uint64_t buf[AIODNS_CACHE_LARGE / sizeof(uint64_t)];
   struct aiodns_slot *slot = (void *)buf;
+  struct place place;
 
   if (!make(slot, sizeof buf, question, answer, flags))
     return AIODNS_CACHE_TOO_LARGE;
-  bool large = sizeof *slot + slot->payload_len > AIODNS_CACHE_SMALL;
+  size_t len = aiodns_cache_record_len(slot->payload_len);
+  bool large = len > AIODNS_CACHE_SMALL;
   slot->hash = aiodns_cache_hash(cache, question);
-  uint32_t number = choose(cache, slot, large, now_ns);
-  if (!forget(cache, fd, slot->hash, !large, -1) || !forget(cache, fd, slot->hash, large, number))
+  choose(cache, slot, large, now_ns, &place);
+  bool evicting = !place.same && is_alive(&place.victim, now_ns);
+  slot->displaced = evicting ? place.victim.hash : place.victim.displaced;
+  put_times(slot, &place, now_ns, life_ns);
+  slot->checksum = aiodns_cache_checksum(cache, place.number, slot);
+  if (!forget(cache, fd, slot->hash, !large, -1) || !forget(cache, fd, slot->hash, large, place.number))
     return AIODNS_CACHE_NOT_WRITTEN;
-  slot->expires_ns =
-      slot->stored_ns + (life_ns < AIODNS_CACHE_LIFE_MAX_NS ? life_ns : AIODNS_CACHE_LIFE_MAX_NS);
-  slot->checksum = aiodns_cache_checksum(cache, number, slot);
-  return write_slot(cache, fd, number, slot) ? AIODNS_CACHE_STORED : AIODNS_CACHE_NOT_WRITTEN;
+  if (!write_octets(cache, fd, place.number, slot, len))
+    return AIODNS_CACHE_NOT_WRITTEN;
+  return evicting ? AIODNS_CACHE_STORED_EVICTING : AIODNS_CACHE_STORED;
+}
+
+bool aiodns_cache_erase(const struct aiodns_cache *cache, int fd, uint32_t number)
+{
+  static const uint8_t nothing[AIODNS_CACHE_LARGE];
+  return write_octets(cache, fd, number, nothing, aiodns_cache_slot_size(cache, number));
 }

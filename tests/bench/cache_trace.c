@@ -140,14 +140,18 @@ static void close_file(struct file *file)
 
 static bool look(struct file *file, uint32_t name)
 {
-  struct aiodns_question question = {.name = &names[name], .type = AIODNS_TYPE_A};
-  struct aiodns_record_facts facts;
-  struct aiodns_answer answer;
-  aiodns_answer_init(&answer, 4);
-  bool hit =
-      aiodns_cache_read(&file->cache, &question, "as.the.program.gave.it", ++file->now_ns, &answer, &facts);
-  aiodns_answer_done(&answer);
-  return hit;
+  file->now_ns++;
+  struct aiodns_cache_wish wish = {.name = &names[name],
+                                   .now_ns = file->now_ns,
+                                   .began_ns = file->now_ns,
+                                   .type = {AIODNS_TYPE_A, AIODNS_TYPE_AAAA},
+                                   .wanted = 1};
+  struct aiodns_record_facts facts[2];
+  struct aiodns_answer answer[2];
+  aiodns_answer_init(&answer[0], 4);
+  unsigned found = aiodns_cache_read(&file->cache, &wish, answer, facts);
+  aiodns_answer_done(&answer[0]);
+  return found;
 }
 
 static void put(struct file *file, uint32_t name)
@@ -158,7 +162,7 @@ static void put(struct file *file, uint32_t name)
   answer.outcome = AIODNS_ANSWER;
   if (!aiodns_answer_add_address(&answer, &name) ||
       aiodns_cache_store(&file->cache, file->fd, &question, &answer, 0, ++file->now_ns,
-                         AIODNS_CACHE_LIFE_MAX_NS) != AIODNS_CACHE_STORED)
+                         AIODNS_CACHE_LIFE_MAX_NS) > AIODNS_CACHE_STORED_EVICTING)
     die("store");
   aiodns_answer_done(&answer);
 }

@@ -49,20 +49,51 @@ static void must_hold_together(const struct aiodns_answer *answer)
   must(answer->addresses.len == (uint32_t)answer->address_count * answer->address_len);
   must((answer->outcome == AIODNS_ANSWER) == (names > 0));
   must((answer->outcome == AIODNS_ANSWER && answer->address_len > 0) == (answer->address_count > 0));
-  must(answer->ttl_s > 0 && answer->ttl_s <= 86400);
+  must(answer->ttl_s <= 86400);
 }
 
-static void look(const struct aiodns_question *question, const char *text, uint8_t address_len)
+static void look(const struct aiodns_question *question, uint8_t address_len, uint64_t began_ns,
+                 uint32_t turn)
 {
-  struct aiodns_answer answer;
-  struct aiodns_record_facts facts;
-  aiodns_answer_init(&answer, address_len);
-  if (aiodns_cache_read(&cache, question, text, NOW, &answer, &facts)) {
-    must_hold_together(&answer);
-    must(facts.stored_ns <= NOW && NOW < facts.expires_ns);
-  } else {
-    must(answer.outcome == AIODNS_PENDING && answer.names.len == 0 && answer.addresses.len == 0);
+  struct aiodns_answer answer[2];
+  struct aiodns_record_facts facts[2];
+  struct aiodns_cache_wish wish = {.name = question->name,
+                                   .view = question->view,
+                                   .now_ns = NOW,
+                                   .began_ns = began_ns,
+                                   .turn = turn,
+                                   .type = {question->type, question->type},
+                                   .wanted = 3};
+  aiodns_answer_init(&answer[0], address_len);
+  aiodns_answer_init(&answer[1], address_len);
+  unsigned found = aiodns_cache_read(&cache, &wish, answer, facts);
+  must(found == 0 || found == 3);
+  for (int i = 0; i < 2; i++) {
+    if (found) {
+      bool once = facts[i].flags & AIODNS_RECORD_ONCE;
+      must_hold_together(&answer[i]);
+      must(once == (answer[i].ttl_s == 0) && !(once && began_ns > facts[i].stored_ns));
+      must(facts[i].stored_ns <= NOW && NOW < facts[i].expires_ns && !facts[i].expired);
+    } else {
+      must(answer[i].outcome == AIODNS_PENDING && answer[i].names.len == 0 && answer[i].addresses.len == 0);
+    }
+    aiodns_answer_done(&answer[i]);
   }
+}
+
+/* As the command does that lists a file. */
+static void show(void)
+{
+  uint64_t buf[AIODNS_CACHE_LARGE / sizeof(uint64_t)];
+  struct aiodns_answer answer;
+  struct aiodns_name name;
+  if (!aiodns_cache_copy(&cache, LAST, buf) || !aiodns_cache_show((const void *)buf, NOW, &answer, &name))
+    return;
+  char text[AIODNS_NAME_TEXT_MAX];
+  struct aiodns_name other;
+  aiodns_name_to_text(&name, text);
+  must(aiodns_name_from_text(&other, text) && aiodns_name_equal(&name, &other));
+  must_hold_together(&answer);
   aiodns_answer_done(&answer);
 }
 
@@ -83,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     const char *name;
     uint16_t type;
     uint8_t address_len;
-  } questions[] = {{"host.example", AIODNS_TYPE_A, 4},
+  } questions[] = {{"Host.Example", AIODNS_TYPE_A, 4},
                    {"host.example", AIODNS_TYPE_AAAA, 16},
                    {"1.2.0.192.in-addr.arpa", AIODNS_TYPE_PTR, 0}};
   begin();
@@ -93,10 +124,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct aiodns_name name;
     must(aiodns_name_from_text(&name, questions[i].name));
     struct aiodns_question question = {.name = &name, .type = questions[i].type};
-    const char *text = questions[i].address_len ? "Host.Example" : NULL;
-    look(&question, text, questions[i].address_len);
+    uint8_t address_len = questions[i].address_len;
+    look(&question, address_len, NOW, 0);
     sign(&question);
-    look(&question, text, questions[i].address_len);
+    look(&question, address_len, NOW, 1);
+    look(&question, address_len, 0, UINT32_MAX);
+    show();
   }
   return 0;
 }

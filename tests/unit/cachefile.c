@@ -225,20 +225,68 @@ enum aiodns_cache_stored said_store(const struct said *said, uint64_t now_ns, ui
   return stored;
 }
 
+static void copy_answer(const struct aiodns_answer *from, struct aiodns_answer *ret)
+{
+  const char *name = (const char *)from->names.data;
+  const uint8_t *address = from->addresses.data;
+  aiodns_answer_init(ret, from->address_len);
+  for (unsigned i = 0; i < from->name_count; i++, name += strlen(name) + 1)
+    assert_true(aiodns_answer_add_name(ret, name, strlen(name), name == aiodns_answer_canonical(from)));
+  for (unsigned i = 0; i < from->address_count; i++, address += from->address_len)
+    assert_true(aiodns_answer_add_address(ret, address));
+  assert_int_equal(ret->names.len, from->names.len);
+  assert_int_equal(ret->addresses.len, from->addresses.len);
+  ret->outcome = from->outcome;
+  ret->ttl_s = from->ttl_s;
+}
+
+void said_wish(const struct said *said, const char *text, uint64_t now_ns, struct aiodns_name *name,
+               struct aiodns_cache_wish *ret)
+{
+  assert_true(aiodns_name_from_text(name, text));
+  *ret = (struct aiodns_cache_wish){.name = name,
+                                    .view = said->view,
+                                    .now_ns = now_ns,
+                                    .began_ns = now_ns,
+                                    .type = {said->type},
+                                    .wanted = 1};
+}
+
+bool said_read_wish(const struct aiodns_cache_wish *wish, struct aiodns_answer *ret,
+                    struct aiodns_record_facts *facts)
+{
+  struct aiodns_answer answer[2];
+  struct aiodns_record_facts both[2];
+  struct aiodns_answer untouched;
+  aiodns_answer_init(&answer[0], address_len_of(wish->type[0]));
+  memset(&answer[1], 0x55, sizeof answer[1]);
+  memset(both, 0x55, sizeof both);
+  memcpy(&untouched, &answer[1], sizeof untouched);
+  assert_int_equal(wish->wanted, 1);
+  unsigned found = aiodns_cache_read(&cache, wish, answer, both);
+  assert_true(found == 0 || found == 1);
+  assert_memory_equal(&answer[1], &untouched, sizeof untouched);
+  assert_int_equal(both[1].stored_ns, 0x5555555555555555);
+  *facts = both[0];
+  copy_answer(&answer[0], ret);
+  aiodns_answer_done(&answer[0]);
+  if (!found) {
+    assert_int_equal(ret->outcome, AIODNS_PENDING);
+    assert_int_equal(ret->names.len + ret->addresses.len + ret->name_count + ret->address_count, 0);
+    assert_int_equal(facts->flags + facts->stored_ns + facts->expires_ns, 0);
+  } else {
+    assert_false(facts->expired);
+  }
+  return found;
+}
+
 bool said_read(const struct said *said, const char *text, uint64_t now_ns, struct aiodns_answer *ret,
                struct aiodns_record_facts *facts)
 {
   struct aiodns_name name;
-  struct aiodns_question question;
-  said_question(said, &name, &question);
-  aiodns_answer_init(ret, address_len_of(said->type));
-  bool found =
-      aiodns_cache_read(&cache, &question, said->type == AIODNS_TYPE_PTR ? NULL : text, now_ns, ret, facts);
-  if (!found) {
-    assert_int_equal(ret->outcome, AIODNS_PENDING);
-    assert_int_equal(ret->names.len + ret->addresses.len + ret->name_count + ret->address_count, 0);
-  }
-  return found;
+  struct aiodns_cache_wish wish;
+  said_wish(said, text, now_ns, &name, &wish);
+  return said_read_wish(&wish, ret, facts);
 }
 
 bool said_holds(const struct said *said, uint64_t now_ns)

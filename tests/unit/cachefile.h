@@ -51,6 +51,13 @@ enum aiodns_cache_stored said_store(const struct said *said, uint64_t now_ns, ui
 bool said_read(const struct said *said, const char *text, uint64_t now_ns, struct aiodns_answer *ret,
                struct aiodns_record_facts *facts);
 
+/* The wish for it, by a lookup that begins now under the name `text`; and what the cache says to such a wish.
+ */
+void said_wish(const struct said *said, const char *text, uint64_t now_ns, struct aiodns_name *name,
+               struct aiodns_cache_wish *ret);
+bool said_read_wish(const struct aiodns_cache_wish *wish, struct aiodns_answer *ret,
+                    struct aiodns_record_facts *facts);
+
 /* Whether the cache says exactly this; what else it might say is an error. */
 bool said_holds(const struct said *said, uint64_t now_ns);
 

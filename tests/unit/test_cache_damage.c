@@ -16,12 +16,12 @@ enum { SMALL_SETS = 2, LAST = (SMALL_SETS + 1) * AIODNS_CACHE_WAYS - 1 };
 /* The sum of a record goes as far as its length says, which may be wild. */
 union record {
   struct aiodns_slot slot;
-  uint8_t octets[sizeof(struct aiodns_slot) + UINT16_MAX + 1];
+  uint8_t octets[sizeof(struct aiodns_slot) + UINT16_MAX + AIODNS_CACHE_BLOCK];
 };
 
 static size_t len_of(const union record *record)
 {
-  return sizeof record->slot + record->slot.payload_len;
+  return aiodns_cache_record_len(record->slot.payload_len);
 }
 
 static void sign(union record *record)
@@ -190,6 +190,7 @@ static void wild_fields_are_refused(void **state)
       {&addresses, FIELD(outcome), AIODNS_LOCAL},
       {&addresses, FIELD(outcome), 255},
       {&addresses, FIELD(flags), AIODNS_RECORD_FLAGS + 1},
+      {&addresses, FIELD(flags), AIODNS_RECORD_ONCE}, /* and it lives for longer than a second */
       {&addresses, FIELD(flags), 255},
       {&addresses, FIELD(name_len), 0},
       {&addresses, FIELD(name_len), 255},
@@ -212,7 +213,7 @@ static void wild_fields_are_refused(void **state)
       {&addresses, FIELD(expires_ns), START - 1},
       {&addresses, FIELD(expires_ns), START + AIODNS_CACHE_LIFE_MAX_NS + 1},
       {&addresses, FIELD(expires_ns), UINT64_MAX},
-      {&addresses, FIELD(stored_ns), START + 1},
+      {&addresses, FIELD(stored_ns), START + AIODNS_CACHE_TICK_NS + 1},
       {&addresses, FIELD(stored_ns), UINT64_MAX},
       {&pointer, FIELD(address_count), 1},
       {&pointer, FIELD(address_count), UINT16_MAX},

@@ -2,8 +2,10 @@
 #include "cachefile.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static int finish(void **state)
 {
@@ -14,7 +16,7 @@ static int finish(void **state)
 
 static void must_store(const struct said *said, uint64_t now_ns, uint64_t life_ns)
 {
-  assert_int_equal(said_store(said, now_ns, life_ns), AIODNS_CACHE_STORED);
+  assert_in_range(said_store(said, now_ns, life_ns), AIODNS_CACHE_STORED, AIODNS_CACHE_STORED_EVICTING);
 }
 
 /* ---- One question ---- */
@@ -194,6 +196,142 @@ static void what_is_stored_again_after_its_time_is_wanted(void **state)
   }
 }
 
+static void what_had_to_go_is_told(void **state)
+{
+  struct said said = crowd(8);
+  (void)state;
+  uint64_t now = fill();
+  for (unsigned i = 0; i < AIODNS_CACHE_WAYS; i++) {
+    struct said same = crowd(i);
+    same.salt = 77;
+    assert_int_equal(said_store(&same, now + i, SECOND * (1 + i)), AIODNS_CACHE_STORED);
+  }
+  assert_int_equal(said_store(&said, now + SECOND / 2, 100 * SECOND), AIODNS_CACHE_STORED_EVICTING);
+  said = crowd(9);
+  assert_int_equal(said_store(&said, now + 5 * SECOND, 100 * SECOND), AIODNS_CACHE_STORED);
+}
+
+/* Where nothing is lost by it, readers find it at the first look. */
+static void the_slot_that_is_looked_at_first_is_taken_first(void **state)
+{
+  (void)state;
+  fill();
+  for (unsigned i = 0; i < AIODNS_CACHE_WAYS; i++) {
+    struct said said = crowd(i);
+    uint32_t number = (uint32_t)said_slot(&said);
+    const struct aiodns_slot *slot = cachefile_slot(number);
+    uint32_t way = aiodns_cache_way(slot->hash), set = number - number % AIODNS_CACHE_WAYS;
+    /* All on the way there were taken before. */
+    for (; set + way != number; way = (way + 1) % AIODNS_CACHE_WAYS) {
+      const struct aiodns_slot *other = cachefile_slot(set + way);
+      assert_true(other->stored_ns < slot->stored_ns);
+    }
+  }
+}
+
+/* ---- Failures ---- */
+
+static const struct said failure = {.text = "www.example", .type = AIODNS_TYPE_A, .outcome = AIODNS_FAILED};
+
+static uint64_t failure_ends(uint64_t now_ns, uint64_t life_ns)
+{
+  struct aiodns_answer answer;
+  struct aiodns_record_facts facts;
+  must_store(&failure, now_ns, life_ns);
+  assert_true(said_read(&failure, failure.text, now_ns, &answer, &facts));
+  aiodns_answer_done(&answer);
+  assert_int_equal(facts.stored_ns, now_ns);
+  return facts.expires_ns;
+}
+
+static void a_failure_that_comes_again_stays_for_longer(void **state)
+{
+  (void)state;
+  cachefile_begin(2, 2);
+  uint64_t now = START;
+  assert_int_equal(failure_ends(now, SECOND), now + SECOND);
+  now += SECOND / 2; /* the last one is still valid */
+  assert_int_equal(failure_ends(now, SECOND), now + 2 * SECOND);
+  now += 2 * SECOND + 10 * SECOND - 1; /* it ended just less than 10 s ago */
+  assert_int_equal(failure_ends(now, SECOND), now + 4 * SECOND);
+  now += 4 * SECOND;
+  assert_int_equal(failure_ends(now, SECOND), now + 5 * SECOND);
+  now += 5 * SECOND;
+  assert_int_equal(failure_ends(now, SECOND), now + 5 * SECOND);
+  now += 5 * SECOND + 10 * SECOND; /* long ago */
+  assert_int_equal(failure_ends(now, SECOND), now + SECOND);
+  now += SECOND;
+  assert_int_equal(failure_ends(now, 3 * SECOND), now + 3 * SECOND); /* more than twice as long by itself */
+  now += 3 * SECOND;
+  assert_int_equal(failure_ends(now, 60 * SECOND), now + 5 * SECOND);
+}
+
+static void only_the_same_failure_makes_it_longer(void **state)
+{
+  struct said other = failure;
+  (void)state;
+  cachefile_begin(2, 2);
+  for (int i = 0; i < 4; i++) {
+    other = failure;
+    if (i == 0)
+      other.text = "ww.example";
+    else if (i == 1)
+      other.type = AIODNS_TYPE_AAAA;
+    else if (i == 2)
+      other.view = 1;
+    else
+      other.outcome = AIODNS_NO_DATA; /* the same question, another answer */
+    uint64_t now = START + (uint64_t)i * 100 * SECOND;
+    must_store(&other, now, SECOND);
+    assert_int_equal(failure_ends(now + 1, SECOND), now + 1 + SECOND);
+  }
+}
+
+/* ---- What cannot be written, and what is emptied ---- */
+
+static void a_record_that_is_cut_is_told(void **state)
+{
+  struct said said = answer_of(20, 1);
+  struct rlimit was, cut;
+  (void)state;
+  cachefile_begin(2, 2);
+  must_store(&said, START, SECOND);
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+  cut = was;
+  cut.rlim_cur = (rlim_t)aiodns_cache_offset(&cache, (uint32_t)said_slot(&said)) + 80;
+  said.salt = 2;
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &cut), 0);
+  errno = 0;
+  enum aiodns_cache_stored stored = said_store(&said, START + 1, SECOND);
+  int error = errno;
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+  assert_int_equal(stored, AIODNS_CACHE_NOT_WRITTEN);
+  assert_int_equal(error, ENOSPC);
+  assert_false(said_holds(&said, START + 1));
+}
+
+static void an_emptied_slot_keeps_nothing(void **state)
+{
+  static const uint8_t nothing[AIODNS_CACHE_LARGE];
+  (void)state;
+  cachefile_begin(64, 64);
+  for (unsigned i = 0; i < SAID_SAMPLES; i++)
+    must_store(&said_samples[i], START, SECOND);
+  for (unsigned i = 0; i < SAID_SAMPLES; i++) {
+    uint32_t number = (uint32_t)said_slot(&said_samples[i]);
+    assert_true(said_holds(&said_samples[i], START));
+    assert_true(aiodns_cache_erase(&cache, cache_fd, number));
+    assert_memory_equal(cachefile_slot(number), nothing, aiodns_cache_slot_size(&cache, number));
+    for (unsigned other = 0; other < SAID_SAMPLES; other++)
+      assert_int_equal(said_holds(&said_samples[other], START), other > i);
+  }
+  errno = 0;
+  assert_false(aiodns_cache_erase(&cache, -1, 0));
+  assert_int_equal(errno, EBADF);
+  must_store(&said_samples[0], START, SECOND);
+  assert_true(said_holds(&said_samples[0], START));
+}
+
 /* ---- Against a model ---- */
 
 enum { QUESTIONS = 60, STEPS = 30000 };
@@ -227,6 +365,25 @@ static struct said random_said(unsigned which)
   return said;
 }
 
+/* How long a failure that has just been stored lives: twice as long as the last one, unless that was driven
+ * out. */
+static uint64_t failed_life(const struct memory *last, const struct said *said, uint64_t now_ns,
+                            uint64_t life_ns, bool room)
+{
+  struct aiodns_answer answer;
+  struct aiodns_record_facts facts;
+  uint64_t once = life_ns < 5 * SECOND ? life_ns : 5 * SECOND, again = once;
+  if (last && now_ns < last->expires_ns + 10 * SECOND) {
+    again = 2 * (last->expires_ns - last->stored_ns);
+    again = again < once ? once : again < 5 * SECOND ? again : 5 * SECOND;
+  }
+  assert_true(said_read(said, said->text, now_ns, &answer, &facts));
+  aiodns_answer_done(&answer);
+  uint64_t life = facts.expires_ns - facts.stored_ns;
+  assert_true(life == again || (!room && life == once));
+  return life;
+}
+
 /* With `room` for all a record that is alive must be there. */
 static void as_the_model_says(bool room)
 {
@@ -240,13 +397,13 @@ static void as_the_model_says(bool room)
     now += 1 + (unit_random(50) ? unit_random(100000000) : 0);
     if (unit_random(3) == 0) {
       uint64_t life = 1 + (uint64_t)unit_random(20) * unit_random(1000000000);
+      struct said last = memory->said;
       memory->said = random_said(which);
-      if (said_store(&memory->said, now, life) == AIODNS_CACHE_STORED) {
-        memory->stored_ns = now;
-        memory->expires_ns = now + life;
-      } else {
-        assert_true(false); /* all of them fit */
-      }
+      must_store(&memory->said, now, life);
+      if (memory->said.outcome == AIODNS_FAILED)
+        life = failed_life(last.outcome == AIODNS_FAILED ? memory : NULL, &memory->said, now, life, room);
+      memory->stored_ns = now;
+      memory->expires_ns = now + life;
     }
     struct said asked = memory->expires_ns ? memory->said : random_said(which);
     struct aiodns_answer answer;
@@ -295,6 +452,12 @@ int main(void)
       cmocka_unit_test_teardown(then_the_oldest, finish),
       cmocka_unit_test_teardown(what_comes_back_is_wanted_and_stays_longer, finish),
       cmocka_unit_test_teardown(what_is_stored_again_after_its_time_is_wanted, finish),
+      cmocka_unit_test_teardown(what_had_to_go_is_told, finish),
+      cmocka_unit_test_teardown(the_slot_that_is_looked_at_first_is_taken_first, finish),
+      cmocka_unit_test_teardown(a_failure_that_comes_again_stays_for_longer, finish),
+      cmocka_unit_test_teardown(only_the_same_failure_makes_it_longer, finish),
+      cmocka_unit_test_teardown(a_record_that_is_cut_is_told, finish),
+      cmocka_unit_test_teardown(an_emptied_slot_keeps_nothing, finish),
       cmocka_unit_test_teardown(with_room_all_is_there, finish),
       cmocka_unit_test_teardown(without_room_all_that_is_there_is_right, finish),
   };
