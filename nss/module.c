@@ -4,6 +4,7 @@
  * themselves, which every library call changes.
  */
 #include "hostent.h"
+#include "stash.h"
 #include "status.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@ struct call {
   int *errnop, *h_errnop;
   int entry_errno;
   int cancel_state;
+  struct aiodns_stash_key key;
   struct aiodns_result result;
 };
 
@@ -64,12 +66,22 @@ static void resolve(struct call *call, const char *name, int family, const void 
 {
   const struct __res_state *state = __res_state();
 
+  call->key = (struct aiodns_stash_key){.name = name, .address = address, .family = family};
+  if (aiodns_stash_take(&call->result, &call->key))
+    return;
   if (!(state->options & RES_INIT))
     resolve_with_own_state(&call->result, name, family, address);
   else if (name)
     aiodns_resolve_name(&call->result, state, name, family);
   else
     aiodns_resolve_address(&call->result, state, family, address);
+}
+
+/* The caller's buffer is; it will come again with a larger one. */
+static struct aiodns_status too_small(struct call *call)
+{
+  aiodns_stash_keep(&call->result, &call->key);
+  return aiodns_status_too_small();
 }
 
 static void put_ttl(int32_t *ttlp, const struct aiodns_result *result)
@@ -110,7 +122,7 @@ enum nss_status _nss_aiodns_gethostbyname4_r(const char *name, struct gaih_addrt
     if (aiodns_hostent_put_tuples(&room, &call.result, pat))
       put_ttl(ttlp, &call.result);
     else
-      status = aiodns_status_too_small();
+      status = too_small(&call);
   }
   aiodns_result_done(&call.result);
   return call_end(&call, status);
@@ -136,7 +148,7 @@ enum nss_status _nss_aiodns_gethostbyname3_r(const char *name, int family, struc
       if (canonp)
         *canonp = host->h_name;
     } else {
-      status = aiodns_status_too_small();
+      status = too_small(&call);
     }
   }
   aiodns_result_done(&call.result);
@@ -169,14 +181,14 @@ enum nss_status _nss_aiodns_gethostbyaddr2_r(const void *address, socklen_t len,
   struct aiodns_status status = aiodns_status_of(call.result.outcome, call.result.error);
   if (call.result.outcome == AIODNS_ANSWER) {
     struct aiodns_buffer room = {.at = buffer, .left = buflen};
-    bool mapped = family == AF_INET6 && call.result.source == AIODNS_SOURCE_SERVERS &&
+    bool mapped = family == AF_INET6 && call.result.source != AIODNS_SOURCE_HOSTS &&
                   aiodns_resolve_embeds_ipv4(address);
     /* As in nss_dns the answer is then about the IPv4 address. */
     if (mapped ? aiodns_hostent_put_reverse(&room, &call.result, AF_INET, (const char *)address + 12, host)
                : aiodns_hostent_put_reverse(&room, &call.result, family, address, host))
       put_ttl(ttlp, &call.result);
     else
-      status = aiodns_status_too_small();
+      status = too_small(&call);
   }
   aiodns_result_done(&call.result);
   return call_end(&call, status);

@@ -9,9 +9,10 @@ user_name() { id -un 2>/dev/null; } # without a name, id prints the number
 # missing PURPOSE...: the packages for these purposes (first column of the list) whose sign is not there.
 missing()
 {
-  local purpose package sign
+  local purpose package sign machine
+  machine=$(uname -m)
   while read -r purpose package sign; do
-    [[ " $* " == *" $purpose "* ]] || continue
+    [[ " $* " == *" ${purpose%"-$machine"} "* ]] || continue
     case $sign in
       /*) compgen -G "$sign" ;;
       # Daemons and ip live where an ordinary user's PATH does not look.

@@ -32,6 +32,21 @@ void aiodns_answer_done(struct aiodns_answer *answer)
   store_done(&answer->addresses);
 }
 
+static void store_moved(struct aiodns_store *store, uint8_t *inside)
+{
+  if (store->data == store->inside)
+    store->data = inside;
+  store->inside = inside;
+}
+
+void aiodns_answer_move(struct aiodns_answer *ret, struct aiodns_answer *answer)
+{
+  *ret = *answer;
+  store_moved(&ret->names, ret->inside_names);
+  store_moved(&ret->addresses, ret->inside_addresses);
+  aiodns_answer_init(answer, ret->address_len);
+}
+
 /* Room for `len` more octets at the end, or NULL.  What is stored comes from one message or file of bounded
  * size. */
 static uint8_t *store_grow(struct aiodns_store *store, size_t len)

@@ -38,8 +38,11 @@ struct aiodns_answer {
   uint8_t inside_addresses[AIODNS_INLINE_ADDRESSES];
 };
 
-/* An empty answer, PENDING.  It points into itself: it must not be copied or moved. */
+/* An empty answer, PENDING.  It points into itself: it must not be copied or moved, but by _move(). */
 void aiodns_answer_init(struct aiodns_answer *answer, uint8_t address_len);
+
+/* *ret, which held nothing, gets all that *answer holds; that is empty then. */
+void aiodns_answer_move(struct aiodns_answer *ret, struct aiodns_answer *answer);
 void aiodns_answer_done(struct aiodns_answer *answer);
 
 /* Both return false, with AIODNS_LOCAL and ENOMEM in the answer, where memory or a count is used up. */

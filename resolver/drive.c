@@ -1,24 +1,30 @@
 #include "drive.h"
 
+#include "counters.h"
 #include "kernel.h"
 #include "left.h"
+#include "random.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
 enum {
-  GRND_DO_NOT_WAIT = 0x0001,    /* GRND_NONBLOCK of <sys/random.h>, whose getrandom() is not used */
-  GRND_READY_OR_NOT = 0x0004,   /* GRND_INSECURE, Linux 5.6: never waits */
   RECEIVE_MAX = AIODNS_UDP_MAX, /* of a datagram; a longer one is not taken whole anyway */
+  SLEEP_MAX_US = 5000,
   BURST_MAX = 16, /* datagrams read at one wake-up, so that a flood does not keep others waiting */
 };
 
+_Static_assert((int)AIODNS_LOOKUP_CHANNELS <= (int)AIODNS_LEFT_DESCRIPTORS,
+               "all sockets of a lookup can be noted");
+
 struct driver {
   struct aiodns_lookup *lookup;
+  struct aiodns_memory *memory;
   int64_t now_us;                 /* at the start, or behind the last wait */
   bool late;                      /* some wait ended without a reply */
   unsigned opened, noted;         /* sockets so far; at the time when they were noted (left.h) */
+  unsigned connections;           /* of those, by TCP */
   int place;                      /* where */
   unsigned used;                  /* channels from here on were never opened */
   int fd[AIODNS_LOOKUP_CHANNELS]; /* -1: none */
@@ -33,34 +39,10 @@ static int64_t now_us(void)
   return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static bool read_urandom(uint8_t *buf, size_t len)
-{
-  int fd = aiodns_kernel_open("/dev/urandom", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (fd < 0)
-    return false;
-  ssize_t got = aiodns_kernel_read(fd, buf, len);
-  aiodns_kernel_close(fd);
-  return got == (ssize_t)len;
-}
-
 bool aiodns_drive_random(void *source, uint8_t *buf, size_t len)
 {
   (void)source;
-  /* Before the kernel's generator is ready, early at boot, waiting would hang the boot. */
-  return aiodns_kernel_random(buf, len, GRND_DO_NOT_WAIT) == (ssize_t)len ||
-         aiodns_kernel_random(buf, len, GRND_READY_OR_NOT) == (ssize_t)len || read_urandom(buf, len);
-}
-
-/* A program that closed its standard streams must not find our socket in their place. */
-static int above_standard(int fd)
-{
-  if (fd < 0 || fd > STDERR_FILENO)
-    return fd;
-  int moved = aiodns_kernel_copy(fd, STDERR_FILENO + 1);
-  int error = errno;
-  aiodns_kernel_close(fd);
-  errno = error;
-  return moved;
+  return aiodns_random_fill(buf, len);
 }
 
 static void close_channel(struct driver *driver, unsigned c)
@@ -85,7 +67,7 @@ static bool send_payload(struct driver *driver, unsigned c)
 static int open_socket(const struct aiodns_server *server, bool tcp)
 {
   int type = (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  int fd = above_standard(aiodns_kernel_socket(server->address.any.sa_family, type));
+  int fd = aiodns_kernel_above_standard(aiodns_kernel_socket(server->address.any.sa_family, type));
   if (fd < 0)
     return -1;
   if (aiodns_kernel_connect(fd, &server->address.any, server->address_len) == 0 || errno == EINPROGRESS)
@@ -128,12 +110,16 @@ static void open_channel(struct driver *driver, const struct aiodns_task *task)
   unsigned c = task->channel;
   int fd = open_socket(task->server, task->tcp);
 
+  if (fd < 0 && (errno == EMFILE || errno == ENFILE) && aiodns_memory_settle(driver->memory))
+    fd = open_socket(task->server, task->tcp); /* a claim is worth less than a socket */
   if (fd < 0) {
     aiodns_lookup_not_opened(driver->lookup, c, errno, now_us());
     return;
   }
+  aiodns_memory_sees(driver->memory, (unsigned)(task->server - driver->lookup->conf->server), fd);
   use_channel(driver, c);
   driver->opened++;
+  driver->connections += task->tcp;
   driver->fd[c] = fd;
   driver->tcp[c] = driver->connecting[c] = task->tcp;
   if (!task->tcp && !send_payload(driver, c)) {
@@ -228,6 +214,9 @@ static bool wait_once(struct driver *driver)
     ready[count] = (struct pollfd){.fd = driver->fd[c], .events = driver->connecting[c] ? POLLOUT : POLLIN};
     channel[count++] = (uint8_t)c;
   }
+  int64_t left_us = aiodns_lookup_due(driver->lookup) - driver->now_us;
+  if (count == 0 && left_us > 0 && left_us < SLEEP_MAX_US)
+    aiodns_kernel_sleep((uint32_t)left_us); /* for somebody else's answer: poll(2) would round up */
   int found =
       aiodns_kernel_poll(ready, count, milliseconds_until(aiodns_lookup_due(driver->lookup), driver->now_us));
   if (found < 0 && errno != EINTR && errno != EAGAIN)
@@ -241,15 +230,30 @@ static bool wait_once(struct driver *driver)
   return true;
 }
 
-void aiodns_drive(struct aiodns_lookup *lookup)
+static void count(const struct driver *driver)
+{
+  const struct aiodns_lookup *lookup = driver->lookup;
+  unsigned guesses = 0;
+
+  for (unsigned i = 0; i < lookup->wanted_count; i++)
+    guesses += lookup->query[i].guesses;
+  aiodns_count(AIODNS_COUNT_MISS, lookup->asked);
+  if (guesses + lookup->timed_out + driver->connections == 0)
+    return;
+  aiodns_count(AIODNS_COUNT_NEAR_MISS, guesses);
+  aiodns_count(AIODNS_COUNT_TIMEOUT, lookup->timed_out);
+  aiodns_count(AIODNS_COUNT_TCP, driver->connections);
+}
+
+void aiodns_drive(struct aiodns_lookup *lookup, struct aiodns_memory *memory)
 {
   struct driver driver;
 
   driver.lookup = lookup;
-  driver.used = driver.opened = driver.noted = 0;
+  driver.memory = memory;
+  driver.used = driver.opened = driver.noted = driver.connections = 0;
   driver.late = false;
   driver.place = AIODNS_LEFT_NONE;
-  aiodns_left_close();
   driver.now_us = now_us();
   aiodns_lookup_start(lookup, driver.now_us);
   while (!lookup->ended) {
@@ -262,4 +266,5 @@ void aiodns_drive(struct aiodns_lookup *lookup)
     if (driver.fd[c] >= 0)
       close_channel(&driver, c);
   aiodns_left_forget(driver.place);
+  count(&driver);
 }

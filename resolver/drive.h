@@ -2,14 +2,14 @@
 #ifndef AIODNS_DRIVE_H
 #define AIODNS_DRIVE_H
 
-#include "lookup.h"
+#include "memory.h"
 
 /*
- * Takes a lookup that was initialised from its start to its end.  All sockets are non-blocking, close-on-exec
- * and above 2, and closed on return.  Interrupted system calls are gone on with; no signal is raised.  errno
- * is changed.
+ * Takes a lookup that was initialised from its start to its end; *memory is told of each socket.  All sockets
+ * are non-blocking, close-on-exec and above 2, and closed on return.  Interrupted system calls are gone on
+ * with; no signal is raised.  errno is changed.
  */
-void aiodns_drive(struct aiodns_lookup *lookup);
+void aiodns_drive(struct aiodns_lookup *lookup, struct aiodns_memory *memory);
 
 /* struct aiodns_sources' random: getrandom(2), or /dev/urandom where the kernel or a filter has it not. */
 bool aiodns_drive_random(void *source, uint8_t *buf, size_t len);

@@ -2,6 +2,7 @@
 
 #include "kernel.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,6 +16,8 @@ static uint64_t mix(uint64_t hash)
 
 /* ---- The state of a file ---- */
 
+enum { ABSENT_STATE = 1 }; /* of a file that is not there */
+
 static uint64_t state_of(const struct aiodns_kernel_file *file)
 {
   uint64_t state = mix(file->device);
@@ -22,7 +25,8 @@ static uint64_t state_of(const struct aiodns_kernel_file *file)
   state = mix(state + file->inode);
   state = mix(state + file->size);
   state = mix(state + (uint64_t)file->modified_ns);
-  return mix(state + (uint64_t)file->changed_ns);
+  state = mix(state + (uint64_t)file->changed_ns);
+  return state > ABSENT_STATE ? state : ~state;
 }
 
 /* A change that is to come will have another time. */
@@ -41,16 +45,23 @@ static const uint64_t fnv_basis = 0xcbf29ce484222325u, fnv_prime = ((uint64_t)1 
 
 uint64_t aiodns_filter_hash_name(const char *name, size_t len)
 {
-  uint64_t hash = fnv_basis;
-  uint8_t all = 0;
+  const uint64_t each = 0x0101010101010101,
+                 lower = 0x20 * each; /* folds more than letters, which does no harm */
+  uint64_t hash = fnv_basis + len, all = 0, word;
 
-  for (size_t i = 0; i < len; i++) {
-    uint8_t c = (uint8_t)name[i];
-    all |= c;
-    hash = (hash ^ (c | 0x20)) * fnv_prime; /* folds more than letters, which does no harm */
+  for (; len >= sizeof word; name += sizeof word, len -= sizeof word) {
+    memcpy(&word, name, sizeof word);
+    all |= word;
+    hash = mix((hash ^ (word | lower)) * fnv_prime);
+  }
+  if (len > 0) {
+    word = 0;
+    memcpy(&word, name, len);
+    all |= word;
+    hash = (hash ^ (word | lower)) * fnv_prime;
   }
   /* strcasecmp(3) folds what is not ASCII by the program's locale. */
-  return all < 0x80 ? mix(hash) | 1 : 0;
+  return all & 0x80 * each ? 0 : mix(hash) | 1;
 }
 
 uint64_t aiodns_filter_hash_address(const void *address, size_t len)
@@ -90,14 +101,30 @@ static bool knows(const struct aiodns_filter *filter, uint64_t state)
          atomic_load_explicit(&filter->state[1], memory_order_acquire) == (uint32_t)(state >> 32);
 }
 
-enum aiodns_filter_word aiodns_filter_ask(const struct aiodns_filter *filter, const char *path, uint64_t hash)
+/* ABSENT_STATE where there is no file. */
+static bool look(const char *path, uint64_t *state)
 {
-  uint32_t sequence = atomic_load_explicit(&filter->sequence, memory_order_acquire);
   struct aiodns_kernel_file file;
 
-  if (sequence == 0 || sequence % 2 == 1 || aiodns_kernel_stat(AT_FDCWD, path, &file) != 0)
+  if (aiodns_kernel_stat(AT_FDCWD, path, &file) == 0)
+    *state = state_of(&file);
+  else if (errno == ENOENT)
+    *state = ABSENT_STATE;
+  else
+    return false;
+  return true;
+}
+
+enum aiodns_filter_word aiodns_filter_ask(const struct aiodns_filter *filter, const char *path, uint64_t hash,
+                                          uint64_t *state)
+{
+  uint32_t sequence = atomic_load_explicit(&filter->sequence, memory_order_acquire);
+
+  if (sequence % 2 == 1 || (sequence == 0 && *state == 0) || (*state == 0 && !look(path, state)))
     return AIODNS_FILTER_UNKNOWN;
-  bool known = knows(filter, state_of(&file));
+  if (*state == ABSENT_STATE)
+    return AIODNS_FILTER_LACKS;
+  bool known = sequence != 0 && knows(filter, *state);
   bool perhaps = hash == 0 || (has_bit(filter, first_bit(hash)) && has_bit(filter, second_bit(hash)));
   if (!known || atomic_load_explicit(&filter->sequence, memory_order_relaxed) != sequence)
     return AIODNS_FILTER_UNKNOWN;

@@ -53,9 +53,12 @@ enum aiodns_filter_word {
   AIODNS_FILTER_LACKS,   /* the file has nothing with this hash */
 };
 
-/* What the filter says of a hash and of the file at `path` as it is now. */
-enum aiodns_filter_word aiodns_filter_ask(const struct aiodns_filter *filter, const char *path,
-                                          uint64_t hash);
+/*
+ * What the filter says of a hash and of the file at `path` as it is now.  *state is 0, or what an earlier
+ * call of the same thread in the same tick of the clock has put there: then the file is not looked at again.
+ */
+enum aiodns_filter_word aiodns_filter_ask(const struct aiodns_filter *filter, const char *path, uint64_t hash,
+                                          uint64_t *state);
 
 /*
  * Begins to learn from an open file, none of which has been read yet; false: its state cannot be relied on.

@@ -43,9 +43,9 @@ struct reading {
  * for lack of something, the answer says so.
  */
 static bool open_hosts(struct aiodns_hosts *hosts, uint64_t hash, struct reading *reading,
-                       struct aiodns_answer *answer)
+                       struct aiodns_answer *answer, uint64_t *state)
 {
-  enum aiodns_filter_word word = aiodns_filter_ask(&hosts->filter, hosts->path, hash);
+  enum aiodns_filter_word word = aiodns_filter_ask(&hosts->filter, hosts->path, hash, state);
 
   if (word == AIODNS_FILTER_LACKS)
     return false;
@@ -134,7 +134,7 @@ static bool add_names(struct aiodns_lines *lines, struct aiodns_answer *answer)
 }
 
 unsigned aiodns_hosts_by_name(struct aiodns_hosts *hosts, const char *name, int family,
-                              struct aiodns_answer answer[2], unsigned *ret_first)
+                              struct aiodns_answer answer[2], unsigned *ret_first, uint64_t *state)
 {
   struct reading reading;
   size_t name_len = strlen(name);
@@ -143,7 +143,7 @@ unsigned aiodns_hosts_by_name(struct aiodns_hosts *hosts, const char *name, int 
   int found;
 
   if (name_len >= AIODNS_NAME_TEXT_MAX ||
-      !open_hosts(hosts, aiodns_filter_hash_name(name, name_len), &reading, &answer[0]))
+      !open_hosts(hosts, aiodns_filter_hash_name(name, name_len), &reading, &answer[0], state))
     return 0;
   while ((found = next_address(&reading.lines, family, address)) != 0) {
     if (!line_has(&reading.lines, name, name_len))
@@ -160,13 +160,13 @@ unsigned aiodns_hosts_by_name(struct aiodns_hosts *hosts, const char *name, int 
 }
 
 bool aiodns_hosts_by_address(struct aiodns_hosts *hosts, int family, const void *address,
-                             struct aiodns_answer *answer)
+                             struct aiodns_answer *answer, uint64_t *state)
 {
   struct reading reading;
   uint8_t found[16];
   size_t len = family == AF_INET ? 4 : 16;
 
-  if (!open_hosts(hosts, aiodns_filter_hash_address(address, len), &reading, answer))
+  if (!open_hosts(hosts, aiodns_filter_hash_address(address, len), &reading, answer, state))
     return false;
   while (next_address(&reading.lines, family, found) != 0) {
     if (memcmp(found, address, len) != 0)

@@ -30,13 +30,14 @@ struct aiodns_hosts {
  * Adds to answer[0] what the file has for `name`, as family says: AF_INET takes ::ffff:a.b.c.d and ::1, too,
  * AF_INET6 takes no IPv4 line; AF_UNSPEC gives IPv6 addresses to answer[1].  Each answer that got an address
  * becomes ANSWER. Returns how many lines counted; *ret_first is the index of the answer that the first of
- * them went to.
+ * them went to.  *state is as in filter.h.
  */
 AIODNS_HOSTS_APART unsigned aiodns_hosts_by_name(struct aiodns_hosts *hosts, const char *name, int family,
-                                                 struct aiodns_answer answer[2], unsigned *ret_first);
+                                                 struct aiodns_answer answer[2], unsigned *ret_first,
+                                                 uint64_t *state);
 
 /* The names of the first line with this address; false where there is none. */
 AIODNS_HOSTS_APART bool aiodns_hosts_by_address(struct aiodns_hosts *hosts, int family, const void *address,
-                                                struct aiodns_answer *answer);
+                                                struct aiodns_answer *answer, uint64_t *state);
 
 #endif

@@ -1,4 +1,4 @@
-#include "lookup.h"
+#include "lookup_cache.h"
 
 #include <string.h>
 
@@ -24,7 +24,9 @@ static void init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
   lookup->entropy.left = 0;
   lookup->first_server = 0;
   lookup->round_trip_us = 0;
-  lookup->plain = lookup->probing = lookup->hide_data = lookup->ended = false;
+  lookup->plain = lookup->probing = lookup->hide_data = lookup->first_round = lookup->ended = false;
+  lookup->recalled = lookup->waiting = lookup->doubted = 0;
+  lookup->asked = lookup->timed_out = 0;
   lookup->outcome = AIODNS_PENDING;
   lookup->error = 0;
 }
@@ -40,14 +42,19 @@ static void init_answers(struct aiodns_lookup *lookup)
   }
 }
 
+unsigned aiodns_lookup_types(const struct aiodns_conf *conf, int family, uint16_t type[2])
+{
+  type[0] = family == AF_INET6 && !conf->no_aaaa ? AIODNS_TYPE_AAAA : AIODNS_TYPE_A;
+  type[1] = AIODNS_TYPE_AAAA;
+  return family == AF_UNSPEC && !conf->no_aaaa ? 2 : 1;
+}
+
 void aiodns_lookup_init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
                         const struct aiodns_sources *sources, int family, const char *text,
                         const struct aiodns_name *name, bool as_is, struct aiodns_answer *answer)
 {
   init(lookup, conf, sources, answer);
-  lookup->type[0] = family == AF_INET6 && !conf->no_aaaa ? AIODNS_TYPE_AAAA : AIODNS_TYPE_A;
-  lookup->type[1] = AIODNS_TYPE_AAAA;
-  lookup->wanted_count = family == AF_UNSPEC && !conf->no_aaaa ? 2 : 1;
+  lookup->wanted_count = (uint8_t)aiodns_lookup_types(conf, family, lookup->type);
   lookup->hide_data = family == AF_INET6 && conf->no_aaaa;
   aiodns_search_init(&lookup->search, conf, sources->search_more, sources->source, text, name, as_is);
   init_answers(lookup);
@@ -58,7 +65,7 @@ void aiodns_lookup_init_ptr(struct aiodns_lookup *lookup, const struct aiodns_co
                             struct aiodns_answer *answer)
 {
   init(lookup, conf, sources, answer);
-  lookup->type[0] = AIODNS_TYPE_PTR;
+  lookup->type[0] = lookup->type[1] = AIODNS_TYPE_PTR;
   lookup->wanted_count = 1;
   aiodns_search_init(&lookup->search, conf, NULL, NULL, ".", name, true);
   init_answers(lookup);
@@ -86,6 +93,8 @@ static void start_query(struct aiodns_lookup *lookup, unsigned i, int64_t now_us
 
   uint16_t type = lookup->probing ? lookup->probe_type : lookup->type[i];
 
+  if (lookup->first_round)
+    lookup->asked++;
   aiodns_query_start(&lookup->query[i], &lookup->candidate, type, lookup->candidate_server, manner, now_us);
 }
 
@@ -111,6 +120,13 @@ static void renew_queries(struct aiodns_lookup *lookup)
   }
 }
 
+static void begin_query(struct aiodns_lookup *lookup, unsigned i, int64_t now_us)
+{
+  if (lookup->recalled >> i & 1 || (lookup->first_round && !aiodns_lookup_may_ask(lookup, i, now_us)))
+    return;
+  start_query(lookup, i, now_us);
+}
+
 /* Puts the candidate's questions, the first `count` of them, to this server first. */
 static void ask_candidate(struct aiodns_lookup *lookup, uint8_t count, uint8_t server, int64_t deadline_us,
                           int64_t now_us)
@@ -124,9 +140,12 @@ static void ask_candidate(struct aiodns_lookup *lookup, uint8_t count, uint8_t s
   lookup->grace_us = INT64_MAX;
   for (unsigned i = 0; i < count; i++)
     lookup->query[i].round_trip_us = lookup->round_trip_us;
-  start_query(lookup, 0, now_us);
+  lookup->recalled = lookup->waiting = 0;
+  if (lookup->first_round)
+    aiodns_lookup_recall(lookup, (1u << count) - 1);
+  begin_query(lookup, 0, now_us);
   if (count == 2 && !lookup->conf->single_request)
-    start_query(lookup, 1, now_us);
+    begin_query(lookup, 1, now_us);
 }
 
 static void next_candidate(struct aiodns_lookup *lookup, int64_t now_us)
@@ -136,6 +155,7 @@ static void next_candidate(struct aiodns_lookup *lookup, int64_t now_us)
     return;
   }
   lookup->turn_us = now_us;
+  lookup->first_round = true;
   ask_candidate(lookup, lookup->wanted_count, lookup->first_server, share_of(lookup, now_us), now_us);
 }
 
@@ -149,50 +169,26 @@ static void probe(struct aiodns_lookup *lookup, int64_t now_us)
   lookup->round_trip_us = lookup->query[i].took_us;
   window_us = 4 * lookup->round_trip_us > AIODNS_PROBE_US ? 4 * lookup->round_trip_us : AIODNS_PROBE_US;
   lookup->probing = true;
+  lookup->first_round = false;
+  lookup->doubted = 0;
+  for (unsigned k = 0; k < lookup->query_count; k++)
+    lookup->doubted |= (uint8_t)((lookup->answer[k].outcome == AIODNS_NO_NAME) << k);
   lookup->probe_type = lookup->type[i];
   ask_candidate(lookup, 1, (uint8_t)lookup->query[i].answered_by, now_us + window_us, now_us);
 }
 
-/*
- * An answer before NXDOMAIN before a lack here before a failure before no data: the last is only a half-truth
- * where the other family is not known.
- */
-static unsigned rank_of(const struct aiodns_lookup *lookup, enum aiodns_outcome outcome)
-{
-  static const uint8_t rank[] = {
-      [AIODNS_PENDING] = 0, [AIODNS_NO_DATA] = 1, [AIODNS_UNUSABLE] = 2, [AIODNS_FAILED] = 3,
-      [AIODNS_LOCAL] = 4,   [AIODNS_NO_NAME] = 5, [AIODNS_ANSWER] = 6,
-  };
-  bool strict = lookup->conf->strict_error && outcome == AIODNS_FAILED;
-  return strict ? rank[AIODNS_ANSWER] + 1u : rank[outcome];
-}
-
-/* One word for both families: the best that can be said truthfully. */
 static struct aiodns_verdict candidate_verdict(struct aiodns_lookup *lookup)
 {
-  struct aiodns_verdict verdict = {.outcome = AIODNS_PENDING};
-  bool no_data = false, aliased = false;
+  struct aiodns_finding finding[AIODNS_LOOKUP_QUERIES];
 
   for (unsigned i = 0; i < lookup->query_count; i++) {
-    enum aiodns_outcome outcome = lookup->answer[i].outcome;
-    enum aiodns_failure failure = aiodns_query_failure(&lookup->query[i]);
-    if (outcome == AIODNS_LOCAL)
+    finding[i] = (struct aiodns_finding){.outcome = lookup->answer[i].outcome,
+                                         .failure = aiodns_query_failure(&lookup->query[i]),
+                                         .aliased = lookup->query[i].chain.aliased};
+    if (finding[i].outcome == AIODNS_LOCAL)
       lookup->error = lookup->answer[i].error;
-    no_data |= outcome == AIODNS_NO_DATA;
-    aliased |= lookup->query[i].chain.aliased;
-    if (outcome == AIODNS_FAILED && verdict.outcome == AIODNS_FAILED) {
-      if (failure > verdict.failure)
-        verdict.failure = failure;
-    } else if (rank_of(lookup, outcome) > rank_of(lookup, verdict.outcome)) {
-      verdict = (struct aiodns_verdict){.outcome = outcome, .failure = failure};
-    }
   }
-  if (verdict.outcome == AIODNS_ANSWER && lookup->hide_data)
-    verdict.outcome = AIODNS_NO_DATA;
-  verdict.half = verdict.outcome == AIODNS_FAILED && no_data;
-  verdict.aliased = aliased && !lookup->hide_data &&
-                    (verdict.outcome == AIODNS_NO_DATA || verdict.outcome == AIODNS_FAILED);
-  return verdict;
+  return aiodns_search_judge(lookup->conf, finding, lookup->query_count, lookup->hide_data);
 }
 
 /* A query that has ended shortens what the other one gets. */
@@ -207,7 +203,7 @@ static void look_at_ended(struct aiodns_lookup *lookup, int64_t now_us)
       continue;
     int64_t patience_us = lookup->candidate_start_us + AIODNS_PATIENCE_US;
     int64_t grace_us = now_us + AIODNS_GRACE_US;
-    if (!other->started) { /* single-request: its time begins only now */
+    if (!other->started && !lookup->waiting) { /* single-request: its time begins only now */
       int64_t took_us = now_us - lookup->candidate_start_us;
       grace_us = now_us + (2 * took_us > AIODNS_PATIENCE_US ? 2 * took_us : AIODNS_PATIENCE_US);
     }
@@ -243,10 +239,16 @@ static bool candidate_ended(struct aiodns_lookup *lookup, int64_t now_us)
 {
   for (unsigned i = 0; i < lookup->query_count; i++)
     aiodns_query_elapsed(&lookup->query[i], now_us);
+  if (lookup->waiting) {
+    unsigned go = aiodns_lookup_look(lookup, now_us);
+    for (unsigned i = 0; i < lookup->query_count; i++)
+      if (go >> i & 1)
+        start_query(lookup, i, now_us);
+  }
   if (lookup->query_count == 2) {
     look_at_ended(lookup, now_us);
-    if (lookup->query[0].done && !lookup->query[1].started)
-      start_query(lookup, 1, now_us);
+    if (lookup->query[0].done && !lookup->query[1].started && !lookup->waiting)
+      begin_query(lookup, 1, now_us);
   }
   if (!all_done(lookup) &&
       (now_us >= lookup->candidate_deadline_us || (now_us >= lookup->grace_us && in_hand(lookup)))) {
@@ -269,14 +271,11 @@ static bool is_doubtful(const struct aiodns_lookup *lookup)
 static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
 {
   struct aiodns_verdict verdict = candidate_verdict(lookup);
-  bool first_round =
-      lookup->candidate_start_us == lookup->turn_us; /* the others begin with who has answered */
-
   /*
    * Who has answered behind silent servers is asked first for the next name, too: a dead server costs its
    * wait once a lookup.  One that has refused or erred, at once, may be the one that knows that name.
    */
-  if (first_round && lookup->query[0].answered_by >= 0 && !lookup->query[0].erred)
+  if (lookup->first_round && lookup->query[0].answered_by >= 0 && !lookup->query[0].erred)
     lookup->first_server = (uint8_t)lookup->query[0].answered_by;
   if (verdict.outcome == AIODNS_NO_NAME && !lookup->probing && is_doubtful(lookup)) {
     probe(lookup, now_us);
@@ -288,11 +287,18 @@ static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
     if (verdict.outcome == AIODNS_ANSWER || verdict.outcome == AIODNS_NO_DATA || error) {
       /* The name may exist: a server here errs on letter case. The probe itself is not believed. */
       lookup->plain = true;
+      lookup->first_round = false;
       ask_candidate(lookup, lookup->wanted_count, lookup->candidate_server, share_of(lookup, now_us), now_us);
       return;
     }
+    if (verdict.outcome == AIODNS_NO_NAME)
+      aiodns_lookup_keep_nobody(lookup);
     verdict = (struct aiodns_verdict){.outcome = AIODNS_NO_NAME}; /* nobody contradicts it */
+  } else {
+    aiodns_lookup_keep(lookup, !is_doubtful(lookup));
   }
+  if (lookup->sources.cache.settle)
+    lookup->sources.cache.settle(lookup->sources.source);
   if (verdict.outcome == AIODNS_ANSWER) {
     end(lookup, AIODNS_ANSWER);
     return;
@@ -315,6 +321,9 @@ void aiodns_lookup_start(struct aiodns_lookup *lookup, int64_t now_us)
   uint8_t random = 0;
 
   lookup->deadline_us = now_us + (int64_t)lookup->conf->timeout_ms * 1000 * lookup->conf->attempts;
+  lookup->flight_left_us = (lookup->deadline_us - now_us) / 4;
+  if (lookup->flight_left_us > AIODNS_FLIGHT_WAIT_US)
+    lookup->flight_left_us = AIODNS_FLIGHT_WAIT_US;
   if (lookup->conf->rotate && aiodns_entropy_take(&lookup->entropy, &random, 1))
     lookup->first_server = random % lookup->conf->server_count;
   next_candidate(lookup, now_us);
@@ -375,6 +384,8 @@ int64_t aiodns_lookup_due(const struct aiodns_lookup *lookup)
     return INT64_MAX;
   int64_t due_us =
       lookup->grace_us < lookup->candidate_deadline_us ? lookup->grace_us : lookup->candidate_deadline_us;
+  if (lookup->waiting && lookup->look_us < due_us)
+    due_us = lookup->look_us;
   for (unsigned i = 0; i < lookup->query_count; i++) {
     int64_t query_us = aiodns_query_due(&lookup->query[i]);
     due_us = query_us < due_us ? query_us : due_us;

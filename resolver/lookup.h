@@ -18,6 +18,9 @@
  * container engines' embedded servers compare letter case, and pass on to others what they do not know.  A
  * probe finds that out; where it does not get NXDOMAIN, the candidate's questions are put once more, in plain
  * (enum aiodns_manner).
+ *
+ * With a cache (struct aiodns_sources_cache) what is known is not asked.  What somebody else is asking at
+ * this moment is waited for, within AIODNS_FLIGHT_WAIT_US; then it is asked all the same.
  */
 #ifndef AIODNS_LOOKUP_H
 #define AIODNS_LOOKUP_H
@@ -32,12 +35,40 @@ enum {
   /* The least that the probe of an NXDOMAIN may take; without an answer it is believed as it is. */
   AIODNS_PROBE_US = 900000,
   AIODNS_GRACE_US = 300000, /* the least that the other family gets from then on */
+  /* For what somebody else asks: at most so long, and a quarter of the deadline, over the whole lookup. */
+  AIODNS_FLIGHT_WAIT_US = 500000,
+  AIODNS_FLIGHT_PAUSE_US = 250, /* before the first look; twice that each time */
+  AIODNS_FLIGHT_PAUSE_MAX_US = 4000,
+};
+
+/* Whether a question is to be asked. */
+enum aiodns_claim {
+  AIODNS_CLAIM_MINE,   /* ask, and store */
+  AIODNS_CLAIM_OTHERS, /* somebody else asks, and will store what it learns */
+  AIODNS_CLAIM_NONE,   /* it cannot be told, or not waited for: ask */
+};
+
+/* The cache, as a lookup uses it; each function may be NULL. */
+struct aiodns_sources_cache {
+  /*
+   * Which of the wanted types (bit i: type[i]) are known of a name.  For those answer[i], which was
+   * initialised, gets the answer, and flags[i] AIODNS_RECORD_... .
+   */
+  unsigned (*recall)(void *source, const struct aiodns_name *name, const uint16_t type[2], unsigned wanted,
+                     struct aiodns_answer answer[2], uint8_t flags[2]);
+  /* `waited`: patience is over; then it is not OTHERS. */
+  enum aiodns_claim (*claim)(void *source, const struct aiodns_name *name, uint16_t type, bool waited);
+  void (*keep)(void *source, const struct aiodns_name *name, uint16_t type,
+               const struct aiodns_answer *answer, uint8_t flags);
+  /* All claims so far are given back; whether there were any. */
+  bool (*settle)(void *source);
 };
 
 /* Where a lookup gets what it may not take for itself. */
 struct aiodns_sources {
   bool (*random)(void *source, uint8_t *buf, size_t len); /* as struct aiodns_entropy's fill */
   aiodns_search_more *search_more;                        /* NULL: the list ends with _res's */
+  struct aiodns_sources_cache cache;
   /* Whether this machine has a route to one of the addresses, without sending anything. NULL: it has. */
   bool (*reaches)(void *source, const struct aiodns_answer *answer);
   void *source;
@@ -54,17 +85,25 @@ struct aiodns_lookup {
   uint8_t query_count;                    /* of those, how many this candidate is asked for */
   uint8_t first_server, candidate_server; /* asked first: in general; for the questions that are out */
   uint8_t wanted_count;
-  bool plain;     /* a server here errs on letter case: everything is asked in lower case */
-  bool probing;   /* NXDOMAIN was received, and a probe is out to learn whether it stands */
-  bool hide_data; /* no-aaaa: A is asked in place of AAAA, to tell NXDOMAIN from no data */
+  bool plain;       /* a server here errs on letter case: everything is asked in lower case */
+  bool first_round; /* of this candidate: the questions as usual */
+  bool probing;     /* NXDOMAIN was received, and a probe is out to learn whether it stands */
+  bool hide_data;   /* no-aaaa: A is asked in place of AAAA, to tell NXDOMAIN from no data */
+  uint8_t recalled; /* bit i: query[i] was answered by the cache */
+  uint8_t waiting;  /* bit i: somebody else asks what query[i] is to */
+  uint8_t doubted;  /* bit i: query[i] had the NXDOMAIN that the probe is about */
   bool ended;
   enum aiodns_outcome outcome; /* with ANSWER, at least one element of `answer` has that outcome */
   int error;                   /* errno, for AIODNS_LOCAL */
   struct aiodns_name candidate;
-  int64_t round_trip_us; /* what a server that said NXDOMAIN took; 0: none did */
+  uint16_t asked, timed_out; /* questions put to servers; of those, how many nobody answered */
+  int64_t round_trip_us;     /* what a server that said NXDOMAIN took; 0: none did */
   int64_t deadline_us, candidate_start_us, candidate_deadline_us;
   int64_t turn_us;  /* when the candidate was first asked; its later rounds begin at candidate_start_us */
   int64_t grace_us; /* when the query that is left is given up; INT64_MAX while none has ended well */
+  int64_t flight_left_us;    /* how long others may still be waited for */
+  int64_t flight_until_us;   /* the end of the present wait */
+  int64_t look_us, pause_us; /* when the cache is looked into again, and how long after the last time */
   struct aiodns_query query[AIODNS_LOOKUP_QUERIES];
 };
 
@@ -81,6 +120,9 @@ void aiodns_lookup_init_ptr(struct aiodns_lookup *lookup, const struct aiodns_co
                             const struct aiodns_sources *sources, const struct aiodns_name *name,
                             struct aiodns_answer *answer);
 void aiodns_lookup_done(struct aiodns_lookup *lookup);
+
+/* Which types a lookup of a family asks for; returns how many. */
+unsigned aiodns_lookup_types(const struct aiodns_conf *conf, int family, uint16_t type[2]);
 
 void aiodns_lookup_start(struct aiodns_lookup *lookup, int64_t now_us);
 

@@ -47,7 +47,7 @@ static int unescape(const char **text)
   return value <= 255 ? value : -1;
 }
 
-bool aiodns_name_from_text(struct aiodns_name *ret, const char *text)
+static bool from_any_text(struct aiodns_name *ret, const char *text)
 {
   struct aiodns_name name;
   size_t len = 0; /* octets of the labels that are finished */
@@ -83,6 +83,42 @@ bool aiodns_name_from_text(struct aiodns_name *ret, const char *text)
   name.wire[len] = 0;
   name.len = (uint8_t)(len + 1);
   memcpy(ret, &name, 1 + (size_t)name.len);
+  return true;
+}
+
+/* Names of letters, digits, '-' and '_', as nearly all are; 0: it is none, or is not right. Else its length.
+ */
+static size_t from_plain_text(uint8_t wire[AIODNS_NAME_MAX], const char *text)
+{
+  size_t label = 0; /* where the present label's length goes */
+
+  for (size_t i = 0; i < AIODNS_NAME_MAX - 2; i++) {
+    uint8_t c = (uint8_t)text[i];
+    if (class[c] & HOST) {
+      wire[i + 1] = c;
+      continue;
+    }
+    if ((c != '.' && c != '\0') || i == label || i - label > AIODNS_LABEL_MAX)
+      return 0;
+    wire[label] = (uint8_t)(i - label);
+    label = i + 1;
+    if (c == '\0' || text[label] == '\0') {
+      wire[label] = 0;
+      return label + 1;
+    }
+  }
+  return 0;
+}
+
+bool aiodns_name_from_text(struct aiodns_name *ret, const char *text)
+{
+  uint8_t plain[AIODNS_NAME_MAX];
+  size_t len = from_plain_text(plain, text);
+
+  if (len == 0)
+    return from_any_text(ret, text);
+  memcpy(ret->wire, plain, len);
+  ret->len = (uint8_t)len;
   return true;
 }
 

@@ -126,6 +126,8 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
 static void near_miss(struct aiodns_query *query, unsigned c, int64_t now_us)
 {
   struct aiodns_attempted *server = &query->server[aiodns_channel_server(c)];
+  if (!aiodns_channel_is_tcp(c) && query->guesses < UINT16_MAX)
+    query->guesses++;
   if (aiodns_channel_is_tcp(c) || ++server->near_misses < AIODNS_NEAR_MISSES_MAX)
     return;
   server->near_misses = 0;
@@ -324,6 +326,15 @@ void aiodns_query_start(struct aiodns_query *query, const struct aiodns_name *na
   aiodns_turn_next(query, now_us);
 }
 
+void aiodns_query_recalled(struct aiodns_query *query, bool aliased, bool servfail)
+{
+  query->started = query->done = true;
+  query->chain.aliased = aliased;
+  query->got_servfail = servfail;
+  query->got_reply = true;
+  query->answered_plain = true; /* what is kept is beyond doubt */
+}
+
 int64_t aiodns_query_due(const struct aiodns_query *query)
 {
   return query->started && !query->done ? query->next_us : INT64_MAX;
@@ -347,7 +358,7 @@ void aiodns_query_give_up(struct aiodns_query *query)
 {
   if (query->done)
     return;
-  query->was_silent = true;
+  query->started = query->was_silent = true;
   aiodns_turn_fail(query);
 }
 

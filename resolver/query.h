@@ -120,6 +120,7 @@ struct aiodns_query {
   int16_t answered_by;         /* the server whose reply ended it; -1: none did */
   int64_t round_trip_us;       /* the last one seen; 0: none yet. May be set before the start */
   int64_t started_us, took_us; /* until the reply that ended it */
+  uint16_t guesses;            /* near misses in all, over every round */
   bool started, done;
   enum aiodns_manner manner;
   bool answered_plain; /* the reply that ended it was to a plain query */
@@ -189,6 +190,9 @@ void aiodns_query_connected(struct aiodns_query *query, unsigned channel);
  */
 void aiodns_query_received(struct aiodns_query *query, unsigned channel, uint8_t *data, size_t len,
                            size_t room, int64_t now_us);
+
+/* The answer is in query->answer already, out of a cache: there is nothing to ask. */
+void aiodns_query_recalled(struct aiodns_query *query, bool aliased, bool servfail);
 
 /*
  * The stream ended, or its connection was refused or reset; for UDP: an ICMP error, or SEND failed.  The

@@ -3,12 +3,21 @@
 #include "drive.h"
 #include "files.h"
 #include "hosts.h"
+#include "left.h"
+#include "lookup_cache.h"
 #include "special.h"
+
+/* Has gone from the stack where the cache has answered. */
+#define AIODNS_APART __attribute__((noinline))
 
 static const struct aiodns_sources sources = {
     .random = aiodns_drive_random,
     .search_more = aiodns_files_search_more,
     .reaches = aiodns_drive_reaches,
+    .cache = {.recall = aiodns_memory_recall,
+              .claim = aiodns_memory_claim,
+              .keep = aiodns_memory_keep,
+              .settle = aiodns_memory_settle},
 };
 
 /* The only thing that outlives a lookup; only says what need not be read. */
@@ -36,6 +45,14 @@ void aiodns_result_done(struct aiodns_result *result)
 {
   aiodns_answer_done(&result->answer[0]);
   aiodns_answer_done(&result->answer[1]);
+}
+
+void aiodns_result_move(struct aiodns_result *ret, struct aiodns_result *result)
+{
+  *ret = *result;
+  for (unsigned i = 0; i < 2; i++)
+    aiodns_answer_move(&ret->answer[i], &result->answer[i]);
+  result->outcome = AIODNS_PENDING;
 }
 
 uint32_t aiodns_result_ttl_s(const struct aiodns_result *result)
@@ -83,9 +100,9 @@ static void resolve_localhost(struct aiodns_result *result, const char *name, in
     end(result, AIODNS_SOURCE_SPECIAL, AIODNS_ANSWER);
 }
 
-static void drive(struct aiodns_result *result, struct aiodns_lookup *lookup)
+static void drive(struct aiodns_result *result, struct aiodns_lookup *lookup, struct aiodns_memory *memory)
 {
-  aiodns_drive(lookup);
+  aiodns_drive(lookup, memory);
   result->error = lookup->error;
   for (unsigned i = 0; i < lookup->query_count; i++)
     if (lookup->outcome != AIODNS_ANSWER || result->answer[i].outcome == AIODNS_ANSWER)
@@ -94,18 +111,50 @@ static void drive(struct aiodns_result *result, struct aiodns_lookup *lookup)
   aiodns_lookup_done(lookup);
 }
 
-static void ask_servers(struct aiodns_result *result, const struct __res_state *state, const char *text,
-                        const struct aiodns_name *name, int family, bool as_is)
+/* The servers, where the cache does not know; `text` is NULL for the names of an address. */
+static AIODNS_APART void ask_servers(struct aiodns_result *result, const struct aiodns_conf *conf,
+                                     const struct aiodns_sources *from, const char *text,
+                                     const struct aiodns_name *name, int family, bool as_is)
 {
-  struct aiodns_conf conf;
+  struct aiodns_memory *memory = from->source;
   struct aiodns_lookup lookup;
+
+  aiodns_left_close();
+  aiodns_memory_look(memory);
+  if (text)
+    aiodns_lookup_init(&lookup, conf, from, family, text, name, as_is, result->answer);
+  else
+    aiodns_lookup_init_ptr(&lookup, conf, from, name, result->answer);
+  drive(result, &lookup, memory);
+}
+
+/* The cache, then the servers. */
+static void look_up(struct aiodns_result *result, const struct __res_state *state,
+                    struct aiodns_moment *moment, const char *text, const struct aiodns_name *name,
+                    int family, bool as_is)
+{
+  struct aiodns_sources from = sources;
+  struct aiodns_memory memory;
+  struct aiodns_conf conf;
 
   if (!aiodns_conf_from_state(&conf, state)) {
     end(result, AIODNS_SOURCE_NONE, AIODNS_UNUSABLE);
     return;
   }
-  aiodns_lookup_init(&lookup, &conf, &sources, family, text, name, as_is, result->answer);
-  drive(result, &lookup);
+  aiodns_memory_init(&memory, &conf, moment);
+  from.source = &memory;
+  if (aiodns_lookup_from_cache(&conf, &from, family, text, name, as_is, result->answer, &result->outcome))
+    result->source = AIODNS_SOURCE_CACHE;
+  else
+    ask_servers(result, &conf, &from, text, name, family, as_is);
+  aiodns_memory_done(&memory);
+}
+
+static void look_up_name(struct aiodns_result *result, const struct __res_state *state,
+                         struct aiodns_moment *moment, const char *text, const struct aiodns_name *name,
+                         int family, bool as_is)
+{
+  look_up(result, state, moment, text, name, family, as_is);
   if ((result->outcome == AIODNS_NO_NAME || result->outcome == AIODNS_NO_DATA) && aiodns_special_is_own(text))
     result->outcome = AIODNS_NOT_MINE;
 }
@@ -143,9 +192,15 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
 {
   struct aiodns_name wire;
   char alias[AIODNS_NAME_TEXT_MAX];
+  struct aiodns_moment moment;
 
+  aiodns_moment_get(&moment);
+  uint64_t hosts = moment.hosts;
   result_init(ret, family == AF_INET6 ? 16 : 4, 16);
-  if (aiodns_hosts_by_name(&etc_hosts, name, family, ret->answer, &ret->first) > 0) {
+  unsigned found = aiodns_hosts_by_name(&etc_hosts, name, family, ret->answer, &ret->first, &moment.hosts);
+  if (moment.hosts != hosts)
+    aiodns_moment_put(&moment);
+  if (found > 0) {
     if (!out_of_memory(ret))
       end(ret, AIODNS_SOURCE_HOSTS, AIODNS_ANSWER);
     return;
@@ -163,7 +218,7 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
   bool twice = aliased && try_alias(state, alias, alias, &wire);
   if (aliased && resolve_special(ret, alias, &wire, family))
     return;
-  ask_servers(ret, state, aliased ? alias : name, &wire, family, twice);
+  look_up_name(ret, state, &moment, aliased ? alias : name, &wire, family, twice);
 }
 
 bool aiodns_resolve_embeds_ipv4(const void *address)
@@ -176,21 +231,21 @@ bool aiodns_resolve_embeds_ipv4(const void *address)
 void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state *state, int family,
                             const void *address)
 {
-  struct aiodns_conf conf;
-  struct aiodns_lookup lookup;
+  struct aiodns_moment moment;
   struct aiodns_name name;
 
+  aiodns_moment_get(&moment);
+  uint64_t hosts = moment.hosts;
   result_init(ret, 0, 0);
-  if (aiodns_hosts_by_address(&etc_hosts, family, address, &ret->answer[0])) {
+  bool found = aiodns_hosts_by_address(&etc_hosts, family, address, &ret->answer[0], &moment.hosts);
+  if (moment.hosts != hosts)
+    aiodns_moment_put(&moment);
+  if (found) {
     end(ret, AIODNS_SOURCE_HOSTS, AIODNS_ANSWER);
     return;
   }
   if (out_of_memory(ret))
     return;
-  if (!aiodns_conf_from_state(&conf, state)) {
-    end(ret, AIODNS_SOURCE_NONE, AIODNS_UNUSABLE);
-    return;
-  }
   if (family == AF_INET6) {
     struct in6_addr in6;
     memcpy(&in6, address, sizeof in6);
@@ -201,6 +256,5 @@ void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state 
   } else {
     aiodns_name_from_address(&name, AF_INET, address);
   }
-  aiodns_lookup_init_ptr(&lookup, &conf, &sources, &name, ret->answer);
-  drive(ret, &lookup);
+  look_up(ret, state, &moment, NULL, &name, AF_UNSPEC, true);
 }

@@ -15,6 +15,7 @@ enum aiodns_source {
   AIODNS_SOURCE_NONE,    /* nobody was asked */
   AIODNS_SOURCE_HOSTS,   /* hosts(5) */
   AIODNS_SOURCE_SPECIAL, /* RFC 6761 */
+  AIODNS_SOURCE_CACHE,
   AIODNS_SOURCE_SERVERS,
 };
 
@@ -50,6 +51,9 @@ bool aiodns_resolve_embeds_ipv4(const void *address);
 void aiodns_result_fail(struct aiodns_result *ret, int error);
 
 void aiodns_result_done(struct aiodns_result *result);
+
+/* *ret gets all that *result holds, which is empty then. */
+void aiodns_result_move(struct aiodns_result *ret, struct aiodns_result *result);
 
 /* Seconds for which all addresses or names of an ANSWER hold; 0 for any other outcome. */
 uint32_t aiodns_result_ttl_s(const struct aiodns_result *result);

@@ -147,3 +147,44 @@ enum aiodns_outcome aiodns_search_verdict(const struct aiodns_search *search)
     return AIODNS_FAILED;
   return last == AIODNS_PENDING ? AIODNS_NO_NAME : last;
 }
+
+/*
+ * An answer before NXDOMAIN before a lack here before a failure before no data: the last is only a half-truth
+ * where the other family is not known.
+ */
+static unsigned rank_of(const struct aiodns_conf *conf, enum aiodns_outcome outcome)
+{
+  static const uint8_t rank[] = {
+      [AIODNS_PENDING] = 0, [AIODNS_NO_DATA] = 1, [AIODNS_UNUSABLE] = 2, [AIODNS_FAILED] = 3,
+      [AIODNS_LOCAL] = 4,   [AIODNS_NO_NAME] = 5, [AIODNS_ANSWER] = 6,
+  };
+  bool strict = conf->strict_error && outcome == AIODNS_FAILED;
+  return strict ? rank[AIODNS_ANSWER] + 1u : rank[outcome];
+}
+
+struct aiodns_verdict aiodns_search_judge(const struct aiodns_conf *conf,
+                                          const struct aiodns_finding *finding, unsigned count,
+                                          bool hide_data)
+{
+  struct aiodns_verdict verdict = {.outcome = AIODNS_PENDING};
+  bool no_data = false, aliased = false;
+
+  for (unsigned i = 0; i < count; i++) {
+    enum aiodns_outcome outcome = finding[i].outcome;
+    enum aiodns_failure failure = finding[i].failure;
+    no_data |= outcome == AIODNS_NO_DATA;
+    aliased |= finding[i].aliased;
+    if (outcome == AIODNS_FAILED && verdict.outcome == AIODNS_FAILED) {
+      if (failure > verdict.failure)
+        verdict.failure = failure;
+    } else if (rank_of(conf, outcome) > rank_of(conf, verdict.outcome)) {
+      verdict = (struct aiodns_verdict){.outcome = outcome, .failure = failure};
+    }
+  }
+  if (verdict.outcome == AIODNS_ANSWER && hide_data)
+    verdict.outcome = AIODNS_NO_DATA;
+  verdict.half = verdict.outcome == AIODNS_FAILED && no_data;
+  verdict.aliased =
+      aliased && !hide_data && (verdict.outcome == AIODNS_NO_DATA || verdict.outcome == AIODNS_FAILED);
+  return verdict;
+}

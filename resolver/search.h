@@ -23,6 +23,21 @@ struct aiodns_verdict {
   bool aliased;                /* NO_DATA or FAILED behind a CNAME */
 };
 
+/* What one of its questions has come to. */
+struct aiodns_finding {
+  enum aiodns_outcome outcome;
+  enum aiodns_failure failure;
+  bool aliased; /* a CNAME was met */
+};
+
+/*
+ * One word for all families that were asked: the best that can be said truthfully.  `hide_data`: they were
+ * only asked to learn whether the name exists (no-aaaa).
+ */
+struct aiodns_verdict aiodns_search_judge(const struct aiodns_conf *conf,
+                                          const struct aiodns_finding *finding, unsigned count,
+                                          bool hide_data);
+
 enum aiodns_search_step {
   AIODNS_SEARCH_AS_IS_FIRST, /* nothing tried yet; the name may be tried as it is */
   AIODNS_SEARCH_LIST,        /* the list, from `index` on */

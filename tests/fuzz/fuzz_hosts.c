@@ -14,11 +14,11 @@ static void by_name(struct aiodns_hosts *hosts, int family)
   unsigned first = 2;
   aiodns_answer_init(&answer[0], family == AF_INET6 ? 16 : 4);
   aiodns_answer_init(&answer[1], 16);
-  unsigned count = aiodns_hosts_by_name(hosts, "host", family, answer, &first);
+  unsigned count = aiodns_hosts_by_name(hosts, "host", family, answer, &first, &(uint64_t){0});
   must(count == (unsigned)(answer[0].address_count + answer[1].address_count));
   must(count == 0 || (first < 2 && answer[first].outcome == AIODNS_ANSWER));
-  must(count == 0 || aiodns_filter_ask(&hosts->filter, hosts->path, aiodns_filter_hash_name("Host", 4)) !=
-                         AIODNS_FILTER_LACKS);
+  must(count == 0 || aiodns_filter_ask(&hosts->filter, hosts->path, aiodns_filter_hash_name("Host", 4),
+                                       &(uint64_t){0}) != AIODNS_FILTER_LACKS);
   for (int i = 0; i < 2; i++) {
     must((answer[i].outcome == AIODNS_ANSWER) == (answer[i].address_count > 0));
     must(answer[i].address_count == 0 || aiodns_answer_has_name(&answer[i], "HOST"));
@@ -30,10 +30,10 @@ static void by_address(struct aiodns_hosts *hosts, int family, const void *addre
 {
   struct aiodns_answer answer;
   aiodns_answer_init(&answer, 0);
-  bool found = aiodns_hosts_by_address(hosts, family, address, &answer);
+  bool found = aiodns_hosts_by_address(hosts, family, address, &answer, &(uint64_t){0});
   must(!found || aiodns_answer_canonical(&answer));
-  must(!found || aiodns_filter_ask(&hosts->filter, hosts->path, aiodns_filter_hash_address(address, len)) !=
-                     AIODNS_FILTER_LACKS);
+  must(!found || aiodns_filter_ask(&hosts->filter, hosts->path, aiodns_filter_hash_address(address, len),
+                                   &(uint64_t){0}) != AIODNS_FILTER_LACKS);
   aiodns_answer_done(&answer);
 }
 

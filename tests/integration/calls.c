@@ -4,7 +4,9 @@
  * the calls in between can be told from this program's own.
  *
  * HOW is `both`, `inet`, `inet6`, `addr` or, with a buffer that is too small at first, `inet-small`; STATUS
- * is what must come of it.  `closed - -` is no lookup: it closes the standard streams.
+ * is what must come of it.  `closed - -` is no lookup: it closes the standard streams.  `tick - -` waits for
+ * the next tick of the clock by which the module decides when to look again; `still - -` ends the process
+ * with status 3 unless that tick lasts, and so does a process that is slower than all it waits for.
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -17,9 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
+  TOO_SLOW = 3,
+  TOO_SLOW_MS = 900,
   MARKER = -4242,
   BUFFER_LEN = 65536,
   BUFFER_SMALL_LEN = 16,
@@ -78,6 +83,24 @@ static enum nss_status look_up(const char *how, const char *name)
   return status;
 }
 
+static int64_t now_ns(clockid_t clock)
+{
+  struct timespec now = {0};
+
+  clock_gettime(clock, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int64_t next_tick(void)
+{
+  int64_t before = now_ns(CLOCK_MONOTONIC_COARSE), now;
+
+  do
+    now = now_ns(CLOCK_MONOTONIC_COARSE);
+  while (now == before);
+  return now;
+}
+
 static const char *status_name(enum nss_status status)
 {
   switch (status) {
@@ -99,7 +122,17 @@ int main(int argc, char **argv)
   *(void **)&service.by_name = function_of(argv[1], "gethostbyname4_r");
   *(void **)&service.by_family = function_of(argv[1], "gethostbyname2_r");
   *(void **)&service.by_address = function_of(argv[1], "gethostbyaddr_r");
+  int64_t start_ns = now_ns(CLOCK_MONOTONIC), tick_ns = 0;
   for (char **at = argv + 2; *at; at += 3) {
+    if (strcmp(at[0], "tick") == 0) {
+      tick_ns = next_tick();
+      continue;
+    }
+    if (strcmp(at[0], "still") == 0) {
+      if (now_ns(CLOCK_MONOTONIC_COARSE) != tick_ns)
+        return TOO_SLOW;
+      continue;
+    }
     if (strcmp(at[0], "closed") == 0) {
       for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         close(fd);
@@ -111,5 +144,5 @@ int main(int argc, char **argv)
       return 1;
     }
   }
-  return 0;
+  return now_ns(CLOCK_MONOTONIC) - start_ns < TOO_SLOW_MS * INT64_C(1000000) ? 0 : TOO_SLOW;
 }

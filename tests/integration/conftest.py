@@ -17,8 +17,8 @@ _outcomes = set()
 
 
 @contextlib.contextmanager
-def namespaces(module_dir=None):
-    network = netns.Net(module_dir)
+def namespaces(module_dir=None, cached=False):
+    network = netns.Net(module_dir, cached)
     try:
         netns.become_root()
         network.enter()
@@ -32,12 +32,12 @@ def namespaces(module_dir=None):
 
 
 @pytest.fixture(scope="module")
-def net():
-    """A network whose only host service is the module of this build."""
+def net(request):
+    """A network whose only host service is the module of this build; with a cache if the test file has CACHED."""
     module = MODULE_DIR / "libnss_aiodns.so.2"
     if netns.SERVICE == "aiodns" and not module.exists():
         pytest.fail(f"{module} is not built (AIODNS_MODULE_DIR names its folder)", pytrace=False)
-    with namespaces(MODULE_DIR) as network:
+    with namespaces(MODULE_DIR, netns.CACHED or getattr(request.module, "CACHED", False)) as network:
         yield network
 
 

@@ -9,10 +9,13 @@ import subprocess
 import tempfile
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
-MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+MS_RDONLY, MS_BIND, MS_REC, MS_PRIVATE = 0x1, 0x1000, 0x4000, 0x40000
 
 # Ours beside loopback: AI_ADDRCONFIG does not count loopback addresses.
 ADDRESS4, ADDRESS6 = "192.0.2.10", "2001:db8::10"
+
+# Every test with the cache, and each lookup made twice; else tests get one only if they ask for it.
+CACHED = bool(os.environ.get("AIODNS_TEST_CACHED"))
 
 GLIBC = "files dns"  # the services that ours is compared with
 SERVICE = os.environ.get("AIODNS_TEST_HOSTS", "aiodns")  # "files dns" runs the expectations against glibc itself
@@ -60,14 +63,14 @@ def ip(*words):
 class Net:
     """The calling process is inside from enter() to leave(); what it starts there is inside for good."""
 
-    def __init__(self, module_dir=None):
-        self.module_dir = module_dir
+    def __init__(self, module_dir=None, cached=False):
+        self.module_dir, self.cached = module_dir, cached
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="aiodns-test-"))
         self.folder.chmod(0o755)
         self._mounted = []
 
-    def _cover(self, target, data):
-        mount("tmpfs", target, "tmpfs", data=data)
+    def _cover(self, target, data, flags=0):
+        mount("tmpfs", target, "tmpfs", flags, data)
         self._mounted.append(target)
 
     def enter(self):
@@ -79,9 +82,10 @@ class Net:
         subprocess.run(["cp", "-a", "/etc/.", etc], stderr=subprocess.DEVNULL)  # a user cannot copy all, and need not
         mount(etc, "/etc", flags=MS_BIND)
         self._mounted.append("/etc")
-        for target, mode in (("/run", "0755"), ("/dev/shm", "1777")):  # nscd's socket; what others left of ours
+        # No nscd's socket, nothing that others left of ours; without a cache, no place for one either.
+        for target, mode in (("/run", "0755"), ("/dev/shm", "1777")):
             if os.path.isdir(target):
-                self._cover(target, f"mode={mode},size=64m")
+                self._cover(target, f"mode={mode},size=64m", 0 if self.cached else MS_RDONLY)
         ip("link", "set", "lo", "up")
         ip("address", "add", f"{ADDRESS4}/32", "dev", "lo")
         ip("address", "add", f"{ADDRESS6}/128", "dev", "lo", "nodad")  # else it cannot be bound for a moment

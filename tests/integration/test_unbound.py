@@ -2,6 +2,7 @@
 
 import pytest
 
+import netns
 import servers
 from common import *  # noqa: F403  the tests that every server gets
 from lookups import ask, byaddr, gai, ordered
@@ -33,6 +34,10 @@ def test_alias_into_another_zone_as_glibc(net, server, name):
 
 
 def test_alias_made_of_a_dname_has_the_programs_letters(server):
-    """unbound makes it in lower case, whoever asks (docs/differences.md, name-case)."""
+    """unbound makes it in lower case, whoever asks; the cache keeps what the first one was shown (docs/differences.md,
+    name-case)."""
+    if netns.CACHED and netns.IS_ROOT:
+        ask(byname("host.moved.example.test"))
+    shown = "host.other.test" if netns.CACHED and netns.IS_ROOT else "HOST.other.test"
     assert ordered(ask(byname("HOST.Moved.example.test"))) == host(
-        "HOST.other.test", "203.0.113.250", aliases=["HOST.Moved.example.test"])
+        shown, "203.0.113.250", aliases=["HOST.Moved.example.test"])

@@ -21,6 +21,9 @@ import scripted  # noqa: E402
 from kinds import HOSTS, ONE4, RECORDS, SEARCH  # noqa: E402
 
 net = _integration.net
+# With a cache: 0 makes every lookup a miss that stores what it gets, else the second one of a name is a hit.
+scripted.TTL = int(os.environ.get("AIODNS_TEST_TTL", scripted.TTL))
+HITS = netns.CACHED and scripted.TTL > 0
 pytest_runtest_logreport = _integration.pytest_runtest_logreport
 pytest_sessionfinish = _integration.pytest_sessionfinish
 
@@ -87,6 +90,16 @@ def surroundings(net, server):
     net.hosts(HOSTS)
     net.resolv_conf(f"nameserver {server.address}\nsearch {SEARCH}\noptions timeout:20\n")
     net.service(netns.SERVICE)
+    if netns.CACHED:
+        for file in pathlib.Path("/run/aiodns").glob("*"):
+            file.unlink()
+
+
+@pytest.fixture
+def asks():
+    """For tests of what a lookup meets on its way to a server, by programs that have asked the same before."""
+    if HITS:
+        pytest.skip("the cache answers: tried where nothing can be kept")
 
 
 @pytest.fixture(scope="module")

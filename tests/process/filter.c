@@ -27,10 +27,42 @@ static const struct {
   const char *name;
   int number;
 } calls[] = {
-    {"socket", SYS_socket},     {"connect", SYS_connect},     {"send", SYS_sendto},
-    {"recv", SYS_recvfrom},     {"getrandom", SYS_getrandom}, {"open", SYS_openat},
-    {"read", SYS_read},         {"lseek", SYS_lseek},         {"close", SYS_close},
-    {"fcntl", SYS_fcntl},       {"uname", SYS_uname},         {"clock", SYS_clock_gettime},
+    {"socket", SYS_socket},
+    {"connect", SYS_connect},
+    {"send", SYS_sendto},
+    {"recv", SYS_recvfrom},
+    {"getrandom", SYS_getrandom},
+    {"open", SYS_openat},
+    {"read", SYS_read},
+    {"lseek", SYS_lseek},
+    {"close", SYS_close},
+    {"fcntl", SYS_fcntl},
+    {"uname", SYS_uname},
+    {"clock", SYS_clock_gettime},
+    /* of the cache */
+    {"users", SYS_getresuid},
+    {"groups", SYS_getresgid},
+    {"capget", SYS_capget},
+    {"fstatfs", SYS_fstatfs},
+    {"mkdir", SYS_mkdirat},
+    {"fchmod", SYS_fchmod},
+    {"fallocate", SYS_fallocate},
+    {"unlink", SYS_unlinkat},
+    {"prlimit", SYS_prlimit64},
+    {"getsockopt", SYS_getsockopt},
+    {"getsockname", SYS_getsockname},
+    {"pwrite", SYS_pwrite64},
+    {"nanosleep", SYS_nanosleep},
+    {"gettid", SYS_gettid},
+    {"getpid", SYS_getpid},
+    {"statfs", SYS_statfs},
+    {"fchmod", SYS_fchmodat},
+    {"tgkill", SYS_tgkill},
+    {"mmap", SYS_mmap},
+#ifdef SYS_renameat
+    {"rename", SYS_renameat},
+#endif
+    {"rename", SYS_renameat2},
 #ifdef SYS_newfstatat
     {"fstat", SYS_newfstatat},
 #endif
@@ -75,6 +107,17 @@ static const int needed[] = {
 #endif
 #ifdef SYS_statx
     SYS_statx,
+#endif
+};
+/* With a cache these, too; a lookup does without each of them. */
+static const int of_cache[] = {
+    SYS_statfs,    SYS_fchmodat, SYS_getresuid,  SYS_getresgid,   SYS_capget,    SYS_fstatfs,
+    SYS_mkdirat,   SYS_fchmod,   SYS_fallocate,  SYS_unlinkat,    SYS_prlimit64, SYS_pwrite64,
+    SYS_nanosleep, SYS_gettid,   SYS_getsockopt, SYS_getsockname, SYS_getpid,    SYS_tgkill,
+#ifdef SYS_renameat
+    SYS_renameat,
+#else
+    SYS_renameat2,
 #endif
 };
 static const int of_memory[] = {SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap, SYS_madvise, SYS_mprotect};
@@ -162,6 +205,7 @@ void filter_allow_needed(void)
 
   begin(&filter);
   add_calls(&filter, needed, sizeof needed / sizeof needed[0], SECCOMP_RET_ALLOW);
+  add_calls(&filter, of_cache, sizeof of_cache / sizeof of_cache[0], SECCOMP_RET_ALLOW);
   add_calls(&filter, of_memory, sizeof of_memory / sizeof of_memory[0], SECCOMP_RET_ALLOW);
   add_calls(&filter, own, sizeof own / sizeof own[0], SECCOMP_RET_ALLOW);
   CHECK(install(&filter, SECCOMP_RET_TRAP, 0) == 0, "seccomp: %s", strerror(errno));
@@ -173,5 +217,6 @@ int filter_notify_needed(void)
 
   begin(&filter);
   add_calls(&filter, needed, sizeof needed / sizeof needed[0], SECCOMP_RET_USER_NOTIF);
+  add_calls(&filter, of_cache, sizeof of_cache / sizeof of_cache[0], SECCOMP_RET_USER_NOTIF);
   return install(&filter, SECCOMP_RET_ALLOW, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }

@@ -72,6 +72,12 @@ unsigned descriptors(void);
 #define CHECK_DESCRIPTORS(wanted) check_descriptors(__FILE__, __LINE__, wanted)
 void check_descriptors(const char *file, int line, unsigned wanted);
 
+/*
+ * What can write to a cache or its claims: descriptors, and mappings that are writable and shared, the
+ * counters' among them.
+ */
+unsigned writers(void);
+
 /* A soft limit; no more than the hard one. */
 void limit(__rlimit_resource_t resource, rlim_t value);
 

@@ -82,8 +82,10 @@ def distinguishing(net):
 
 @pytest.mark.parametrize("row, line", [(row, line) for row in ROWS for line in LINES
                                        if ROWS[row][-1] != NOT_OURS or line == LINES[0]])
-def test_status(net, distinguishing, row, line):
+def test_status(net, distinguishing, request, row, line):
     before, name, address, alone, followed = ROWS[row]
+    if before:
+        request.getfixturevalue("asks")
     net.service(line)
     wanted = followed if followed and line != LINES[0] else alone
     seen = {}

@@ -31,7 +31,7 @@ static unsigned look_up(const char *name, int family)
   unsigned first;
   aiodns_answer_init(&answer[0], family == AF_INET6 ? 16 : 4);
   aiodns_answer_init(&answer[1], 16);
-  unsigned count = aiodns_hosts_by_name(&hosts, name, family, answer, &first);
+  unsigned count = aiodns_hosts_by_name(&hosts, name, family, answer, &first, &(uint64_t){0});
   aiodns_answer_done(&answer[0]);
   aiodns_answer_done(&answer[1]);
   return count;
@@ -42,14 +42,15 @@ static bool look_up_address(int family, const char *text)
   uint8_t address[16];
   assert_int_equal(inet_pton(family, text, address), 1);
   aiodns_answer_init(&answer[0], 0);
-  bool found = aiodns_hosts_by_address(&hosts, family, address, &answer[0]);
+  bool found = aiodns_hosts_by_address(&hosts, family, address, &answer[0], &(uint64_t){0});
   aiodns_answer_done(&answer[0]);
   return found;
 }
 
 static enum aiodns_filter_word ask(const char *name)
 {
-  return aiodns_filter_ask(&hosts.filter, hosts.path, aiodns_filter_hash_name(name, strlen(name)));
+  return aiodns_filter_ask(&hosts.filter, hosts.path, aiodns_filter_hash_name(name, strlen(name)),
+                           &(uint64_t){0});
 }
 
 static enum aiodns_filter_word ask_address(int family, const char *text)
@@ -57,7 +58,7 @@ static enum aiodns_filter_word ask_address(int family, const char *text)
   uint8_t address[16];
   assert_int_equal(inet_pton(family, text, address), 1);
   return aiodns_filter_ask(&hosts.filter, hosts.path,
-                           aiodns_filter_hash_address(address, family == AF_INET ? 4 : 16));
+                           aiodns_filter_hash_address(address, family == AF_INET ? 4 : 16), &(uint64_t){0});
 }
 
 static int finish(void **state)
@@ -157,13 +158,37 @@ static void a_pipe_has_no_state(void **state)
   close(ends[1]);
 }
 
-static void a_file_that_is_gone_is_unknown(void **state)
+static void a_file_that_is_gone_has_nothing(void **state)
 {
   (void)state;
   begin_with("192.0.2.1 host\n");
   look_up("other", AF_INET);
   hosts.path = "/nonexistent/hosts";
+  assert_int_equal(ask("other"), AIODNS_FILTER_LACKS);
+  assert_int_equal(ask("host"), AIODNS_FILTER_LACKS);
+}
+
+static void a_file_that_cannot_be_looked_at_is_unknown(void **state)
+{
+  (void)state;
+  begin_with("192.0.2.1 host\n");
+  look_up("other", AF_INET);
+  hosts.path = "/dev/null/hosts"; /* ENOTDIR: it is not said that there is none */
   assert_int_equal(ask("other"), AIODNS_FILTER_UNKNOWN);
+}
+
+/* Who has looked in this tick does not look again: the state that the caller keeps is believed. */
+static void a_state_that_is_known_is_not_looked_at(void **state)
+{
+  (void)state;
+  uint64_t seen = 0, hash = aiodns_filter_hash_name("other", 5);
+  begin_with("192.0.2.1 host\n");
+  look_up("other", AF_INET);
+  assert_int_equal(aiodns_filter_ask(&hosts.filter, hosts.path, hash, &seen), AIODNS_FILTER_LACKS);
+  assert_int_not_equal(seen, 0);
+  assert_int_equal(aiodns_filter_ask(&hosts.filter, "/dev/null/hosts", hash, &seen), AIODNS_FILTER_LACKS);
+  seen++; /* another state than the one that was learnt */
+  assert_int_equal(aiodns_filter_ask(&hosts.filter, hosts.path, hash, &seen), AIODNS_FILTER_UNKNOWN);
 }
 
 static size_t write_entries(char *text, unsigned entries)
@@ -296,7 +321,9 @@ int main(void)
       cmocka_unit_test_teardown(a_file_of_another_state_is_unknown, finish),
       cmocka_unit_test_teardown(a_change_of_just_now_is_not_relied_on, finish),
       cmocka_unit_test_teardown(a_pipe_has_no_state, finish),
-      cmocka_unit_test_teardown(a_file_that_is_gone_is_unknown, finish),
+      cmocka_unit_test_teardown(a_file_that_is_gone_has_nothing, finish),
+      cmocka_unit_test_teardown(a_file_that_cannot_be_looked_at_is_unknown, finish),
+      cmocka_unit_test_teardown(a_state_that_is_known_is_not_looked_at, finish),
       cmocka_unit_test_teardown(a_large_file_is_read_each_time, finish),
       cmocka_unit_test_teardown(a_writer_that_never_comes_back_costs_the_filter_only, finish),
       cmocka_unit_test_teardown(with_the_filter_all_is_found_as_without, finish),

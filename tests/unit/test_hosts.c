@@ -48,7 +48,7 @@ static void begin(int family)
 static void look_up(const char *file, const char *name, int family)
 {
   begin(family);
-  count = aiodns_hosts_by_name(hosts_of(file, strlen(file)), name, family, answer, &first);
+  count = aiodns_hosts_by_name(hosts_of(file, strlen(file)), name, family, answer, &first, &(uint64_t){0});
 }
 
 /* All of an answer as text: "canonical alias alias = address address". */
@@ -226,8 +226,8 @@ static void addresses_have_the_names_of_the_first_line(void **state)
     begin(AF_INET);
     aiodns_answer_init(&answer[0], 0);
     assert_int_equal(inet_pton(rows[i].family, rows[i].address, address), 1);
-    bool found =
-        aiodns_hosts_by_address(hosts_of(file, sizeof file - 1), rows[i].family, address, &answer[0]);
+    bool found = aiodns_hosts_by_address(hosts_of(file, sizeof file - 1), rows[i].family, address, &answer[0],
+                                         &(uint64_t){0});
     assert_int_equal(found, rows[i].expected != NULL);
     assert_int_equal(answer[0].outcome, found ? AIODNS_ANSWER : AIODNS_PENDING);
     if (found)
@@ -239,9 +239,11 @@ static void a_file_that_is_not_there_has_nothing(void **state)
 {
   (void)state;
   begin(AF_INET);
-  assert_int_equal(aiodns_hosts_by_name(hosts_at("/nonexistent/hosts"), "localhost", AF_INET, answer, &first),
+  assert_int_equal(aiodns_hosts_by_name(hosts_at("/nonexistent/hosts"), "localhost", AF_INET, answer, &first,
+                                        &(uint64_t){0}),
                    0);
-  assert_false(aiodns_hosts_by_address(hosts_at("/nonexistent/hosts"), AF_INET, "\x7f\0\0\1", &answer[0]));
+  assert_false(aiodns_hosts_by_address(hosts_at("/nonexistent/hosts"), AF_INET, "\x7f\0\0\1", &answer[0],
+                                       &(uint64_t){0}));
   look_up("", "localhost", AF_INET);
   assert_none();
 }
@@ -340,7 +342,7 @@ static void run_out_of_memory(void (*fail_after)(int))
     const char *path = file_of(file, len);
     begin(AF_INET);
     fail_after(successes);
-    aiodns_hosts_by_name(hosts_at(path), "host", AF_INET, answer, &first);
+    aiodns_hosts_by_name(hosts_at(path), "host", AF_INET, answer, &first, &(uint64_t){0});
     alloc_fail_after(-1);
     whole = answer[0].error == 0;
     if (whole) {
@@ -379,7 +381,8 @@ static void no_memory_for_the_names_of_an_address_is_a_local_failure(void **stat
   strcat(file, "\n192.0.2.1 other\n");
   aiodns_answer_init(&answer[0], 0);
   alloc_fail_once_after(0);
-  assert_false(aiodns_hosts_by_address(hosts_of(file, strlen(file)), AF_INET, "\xc0\0\2\1", &answer[0]));
+  assert_false(aiodns_hosts_by_address(hosts_of(file, strlen(file)), AF_INET, "\xc0\0\2\1", &answer[0],
+                                       &(uint64_t){0}));
   assert_int_equal(answer[0].outcome, AIODNS_LOCAL);
   assert_int_equal(answer[0].error, ENOMEM);
 }

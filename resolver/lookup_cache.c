@@ -1,0 +1,237 @@
+#include "lookup_cache.h"
+
+#include "cache.h"
+
+#include <string.h>
+
+/* ---- What is known ---- */
+
+void aiodns_lookup_recall(struct aiodns_lookup *lookup, unsigned wanted)
+{
+  const struct aiodns_sources *sources = &lookup->sources;
+  uint8_t flags[2];
+
+  if (!sources->cache.recall)
+    return;
+  unsigned found =
+      sources->cache.recall(sources->source, &lookup->candidate, lookup->type, wanted, lookup->answer, flags);
+  for (unsigned i = 0; i < lookup->query_count; i++)
+    if (found >> i & 1)
+      aiodns_query_recalled(&lookup->query[i], flags[i] & AIODNS_RECORD_ALIASED,
+                            flags[i] & AIODNS_RECORD_SERVFAIL);
+  lookup->recalled |= (uint8_t)found;
+}
+
+/* ---- What others ask ---- */
+
+static enum aiodns_claim claim(struct aiodns_lookup *lookup, unsigned i, bool waited)
+{
+  const struct aiodns_sources *sources = &lookup->sources;
+  return sources->cache.claim(sources->source, &lookup->candidate, lookup->type[i], waited);
+}
+
+/* Whose claim it is may have come between our look into the cache and the claim. */
+static bool is_known_by_now(struct aiodns_lookup *lookup, unsigned i)
+{
+  aiodns_lookup_recall(lookup, 1u << i);
+  return lookup->recalled >> i & 1;
+}
+
+/*
+ * Claims are made in one order, and none while an earlier one is waited for: else two lookups could have one
+ * each, and wait for the other's.
+ */
+static bool is_behind_a_wait(const struct aiodns_lookup *lookup, unsigned i)
+{
+  return lookup->waiting & ((1u << i) - 1);
+}
+
+bool aiodns_lookup_may_ask(struct aiodns_lookup *lookup, unsigned i, int64_t now_us)
+{
+  if (!lookup->sources.cache.claim || lookup->flight_left_us <= 0)
+    return true;
+  enum aiodns_claim got = is_behind_a_wait(lookup, i) ? AIODNS_CLAIM_OTHERS : claim(lookup, i, false);
+  if (got != AIODNS_CLAIM_OTHERS)
+    return got == AIODNS_CLAIM_NONE || !is_known_by_now(lookup, i);
+  if (!lookup->waiting) {
+    lookup->flight_until_us = now_us + lookup->flight_left_us;
+    lookup->pause_us = AIODNS_FLIGHT_PAUSE_US;
+    lookup->look_us = now_us + lookup->pause_us;
+  }
+  lookup->waiting |= (uint8_t)(1u << i);
+  return false;
+}
+
+/* Whether query i, which waits, is to be started; else it still waits, or is known. */
+static bool has_waited(struct aiodns_lookup *lookup, unsigned i, int64_t now_us)
+{
+  if (is_known_by_now(lookup, i) || is_behind_a_wait(lookup, i))
+    return false;
+  enum aiodns_claim got = claim(lookup, i, now_us >= lookup->flight_until_us);
+  return got == AIODNS_CLAIM_NONE || (got == AIODNS_CLAIM_MINE && !is_known_by_now(lookup, i));
+}
+
+unsigned aiodns_lookup_look(struct aiodns_lookup *lookup, int64_t now_us)
+{
+  unsigned go = 0;
+
+  if (now_us < lookup->look_us)
+    return 0;
+  for (unsigned i = 0; i < lookup->query_count; i++) {
+    if (!(lookup->waiting >> i & 1))
+      continue;
+    if (has_waited(lookup, i, now_us))
+      go |= 1u << i;
+    lookup->waiting &= (uint8_t) ~(go | lookup->recalled);
+  }
+  if (!lookup->waiting) {
+    lookup->flight_left_us = lookup->flight_until_us - now_us;
+    return go;
+  }
+  lookup->pause_us *= 2;
+  if (lookup->pause_us > AIODNS_FLIGHT_PAUSE_MAX_US)
+    lookup->pause_us = AIODNS_FLIGHT_PAUSE_MAX_US;
+  lookup->look_us = now_us + lookup->pause_us;
+  return go;
+}
+
+/* ---- What is kept ---- */
+
+static void keep(struct aiodns_lookup *lookup, uint16_t type, const struct aiodns_answer *answer,
+                 uint8_t flags)
+{
+  const struct aiodns_sources *sources = &lookup->sources;
+
+  if (sources->cache.keep)
+    sources->cache.keep(sources->source, &lookup->candidate, type, answer, flags);
+}
+
+/* What servers have said is everybody's; what only this process has met (silence, a lack, a rule) is not. */
+static bool is_received_failure(const struct aiodns_query *query)
+{
+  return query->got_servfail ||
+         (query->got_reply && !query->was_silent && !query->local_error && !query->not_permitted);
+}
+
+void aiodns_lookup_keep(struct aiodns_lookup *lookup, bool sure)
+{
+  for (unsigned i = 0; i < lookup->query_count; i++) {
+    const struct aiodns_query *query = &lookup->query[i];
+    const struct aiodns_answer *answer = &lookup->answer[i];
+    uint8_t flags = query->chain.aliased ? AIODNS_RECORD_ALIASED : 0;
+    if (lookup->recalled >> i & 1)
+      continue;
+    switch (answer->outcome) {
+    case AIODNS_ANSWER:
+    case AIODNS_NO_DATA:
+      keep(lookup, lookup->type[i], answer, flags);
+      break;
+    case AIODNS_NO_NAME:
+      if (sure)
+        keep(lookup, lookup->type[i], answer, flags);
+      break;
+    case AIODNS_FAILED:
+      if (!query->got_reply && query->was_silent)
+        lookup->timed_out++;
+      if (is_received_failure(query))
+        keep(lookup, lookup->type[i], answer, flags | (query->got_servfail ? AIODNS_RECORD_SERVFAIL : 0));
+      break;
+    default:
+      break;
+    }
+  }
+}
+
+void aiodns_lookup_keep_nobody(struct aiodns_lookup *lookup)
+{
+  uint8_t flags = lookup->query[0].chain.aliased ? AIODNS_RECORD_ALIASED : 0;
+
+  for (unsigned i = 0; i < lookup->wanted_count; i++)
+    if (lookup->doubted >> i & 1)
+      keep(lookup, lookup->type[i], &lookup->answer[0], flags);
+}
+
+/* ---- A lookup without servers ---- */
+
+static void renew(struct aiodns_answer *answer)
+{
+  uint8_t address_len = answer->address_len;
+
+  aiodns_answer_done(answer);
+  aiodns_answer_init(answer, address_len);
+}
+
+static enum aiodns_failure failure_of(uint8_t flags)
+{
+  return flags & AIODNS_RECORD_SERVFAIL ? AIODNS_FAILURE_SERVFAIL : AIODNS_FAILURE_SILENT;
+}
+
+/* Whether the name as it is comes first, as for nearly all: it has a dot, or goes through no list. */
+static bool is_as_is_first(const struct aiodns_conf *conf, const char *text, bool as_is)
+{
+  return !text || as_is || (conf->ndots <= 1 && strchr(text, '.'));
+}
+
+/* The usual case: one of the families has an answer, the other has one or no data. */
+static bool is_plain_answer(const struct aiodns_conf *conf, const struct aiodns_answer *answer,
+                            unsigned count)
+{
+  bool any = false;
+
+  for (unsigned i = 0; i < count; i++) {
+    any |= answer[i].outcome == AIODNS_ANSWER;
+    if (answer[i].outcome != AIODNS_ANSWER && answer[i].outcome != AIODNS_NO_DATA)
+      return false;
+  }
+  return any && !conf->no_aaaa;
+}
+
+bool aiodns_lookup_from_cache(const struct aiodns_conf *conf, const struct aiodns_sources *sources,
+                              int family, const char *text, const struct aiodns_name *name, bool as_is,
+                              struct aiodns_answer *answer, enum aiodns_outcome *ret)
+{
+  uint16_t type[2] = {AIODNS_TYPE_PTR, AIODNS_TYPE_PTR};
+  unsigned count = text ? aiodns_lookup_types(conf, family, type) : 1;
+  bool hide_data = text && family == AF_INET6 && conf->no_aaaa;
+  struct aiodns_search search;
+  struct aiodns_name candidate;
+  uint8_t flags[2];
+
+  if (is_as_is_first(conf, text, as_is)) {
+    unsigned all = (1u << count) - 1;
+    unsigned found = sources->cache.recall(sources->source, name, type, all, answer, flags);
+    if (found == all && is_plain_answer(conf, answer, count)) {
+      *ret = AIODNS_ANSWER;
+      return true;
+    }
+    for (unsigned i = 0; i < count; i++)
+      renew(&answer[i]);
+    if (found != all)
+      return false;
+  }
+  aiodns_search_init(&search, conf, sources->search_more, sources->source, text ? text : ".", name,
+                     as_is || !text);
+  while (aiodns_search_next(&search, &candidate)) {
+    struct aiodns_finding finding[2];
+    unsigned wanted = (1u << count) - 1;
+    unsigned found = sources->cache.recall(sources->source, &candidate, type, wanted, answer, flags);
+    for (unsigned i = 0; i < count && found == wanted; i++)
+      finding[i] = (struct aiodns_finding){.outcome = answer[i].outcome,
+                                           .failure = failure_of(flags[i]),
+                                           .aliased = flags[i] & AIODNS_RECORD_ALIASED};
+    if (found == wanted) {
+      struct aiodns_verdict verdict = aiodns_search_judge(conf, finding, count, hide_data);
+      if (verdict.outcome == AIODNS_ANSWER) {
+        *ret = AIODNS_ANSWER;
+        return true;
+      }
+      aiodns_search_report(&search, verdict);
+    }
+    for (unsigned i = 0; i < count; i++)
+      renew(&answer[i]);
+    if (found != wanted)
+      return false;
+  }
+  *ret = aiodns_search_verdict(&search);
+  return true;
+}

@@ -1,0 +1,35 @@
+/*
+ * The part that the cache plays in a lookup: what is known, what others ask, and what is kept.  For lookup.c;
+ * and the lookup that the cache alone answers.
+ */
+#ifndef AIODNS_LOOKUP_CACHE_H
+#define AIODNS_LOOKUP_CACHE_H
+
+#include "lookup.h"
+
+/* Ends the wanted queries (bits) whose answers are known for the present candidate. */
+void aiodns_lookup_recall(struct aiodns_lookup *lookup, unsigned wanted);
+
+/* Whether query i is to be started; if not, its answer has just become known, or is waited for. */
+bool aiodns_lookup_may_ask(struct aiodns_lookup *lookup, unsigned i, int64_t now_us);
+
+/* Looks, if it is time, for what is waited for; returns the queries (bits) that are to be started after all.
+ */
+unsigned aiodns_lookup_look(struct aiodns_lookup *lookup, int64_t now_us);
+
+/* Keeps what the candidate's queries have come to; `sure`: an NXDOMAIN among them stands. */
+void aiodns_lookup_keep(struct aiodns_lookup *lookup, bool sure);
+
+/* The probe, query 0, has shown that the candidate does not exist. */
+void aiodns_lookup_keep_nobody(struct aiodns_lookup *lookup);
+
+/*
+ * A lookup without servers: true, with its outcome, if the cache knows all that it needs.  Parameters are
+ * those of aiodns_lookup_init; of aiodns_lookup_init_ptr with text NULL.  The answers are initialised by the
+ * caller, and are so again after false.
+ */
+bool aiodns_lookup_from_cache(const struct aiodns_conf *conf, const struct aiodns_sources *sources,
+                              int family, const char *text, const struct aiodns_name *name, bool as_is,
+                              struct aiodns_answer *answer, enum aiodns_outcome *ret);
+
+#endif

@@ -1,0 +1,255 @@
+#include "memory.h"
+
+#include "cache_write.h"
+#include "counters.h"
+#include "kernel.h"
+#include "left.h"
+#include "shared.h"
+
+#include <string.h>
+
+/* ---- Where it looks ---- */
+
+/* Whose process it is, and which files there are. */
+static void look_at_tiers(struct aiodns_memory *memory)
+{
+  struct aiodns_moment *moment = memory->moment;
+  uint32_t uid;
+
+  moment->self = aiodns_self_now(&uid);
+  moment->uid = uid;
+  aiodns_shared_look(AIODNS_TIER_HOST, 0);
+  if (moment->self == AIODNS_SELF_USER)
+    aiodns_shared_look(AIODNS_TIER_USER, uid);
+  memory->writes = aiodns_shared_own((enum aiodns_self)moment->self, uid, &memory->own);
+  if (memory->writes)
+    aiodns_counters_use(&memory->own.tier);
+  else if (moment->self == AIODNS_SELF_MIXED)
+    aiodns_counters_use(NULL);
+}
+
+/* And at the view. */
+static void look(struct aiodns_memory *memory, uint64_t conf_key)
+{
+  struct aiodns_moment *moment = memory->moment;
+
+  look_at_tiers(memory);
+  moment->conf = aiodns_view_look(&moment->view, memory->conf, conf_key) ? conf_key : 0;
+  moment->boot_ns = aiodns_moment_boot_ns();
+  aiodns_moment_put(moment);
+  memory->looked = true;
+}
+
+void aiodns_memory_init(struct aiodns_memory *memory, const struct aiodns_conf *conf,
+                        struct aiodns_moment *moment)
+{
+  memory->conf = conf;
+  memory->moment = moment;
+  memory->foreign = memory->writes = false;
+  memory->fd = -1;
+  memory->place = AIODNS_LEFT_NONE;
+  aiodns_flight_init(&memory->flight);
+
+  memory->looked = memory->missed = false;
+  memory->recalls = 0;
+  memory->waits = memory->expired = 0;
+  uint64_t conf_key = aiodns_view_of_conf(conf);
+  if (moment->conf != conf_key)
+    look(memory, conf_key);
+  memory->usable = moment->conf == conf_key;
+  /* The time of the tick; a record of TTL 0 is for those alone that have waited for it. */
+  memory->now_ns = moment->boot_ns;
+  memory->began_ns = UINT64_MAX;
+}
+
+void aiodns_memory_look(struct aiodns_memory *memory)
+{
+  if (!memory->looked) {
+    look_at_tiers(memory);
+    memory->looked = false; /* at the tiers, not at the view */
+  }
+  memory->now_ns = 0;
+  memory->began_ns = aiodns_moment_boot_ns();
+}
+
+void aiodns_memory_sees(struct aiodns_memory *memory, unsigned server, int fd)
+{
+  if (memory->usable && memory->writes && !memory->foreign)
+    memory->foreign = aiodns_view_origin(fd) != memory->moment->view.origin[server];
+}
+
+/* ---- Recalling ---- */
+
+static uint64_t now_of(const struct aiodns_memory *memory)
+{
+  return memory->now_ns ? memory->now_ns : aiodns_moment_boot_ns();
+}
+
+/* Once a type and candidate. */
+static void count_once(uint8_t *counted, uint16_t type, enum aiodns_counter counter)
+{
+  uint8_t bit = type == AIODNS_TYPE_A ? 1 : 2;
+
+  if (!(*counted & bit))
+    aiodns_count(counter, 1);
+  *counted |= bit;
+}
+
+static unsigned recall_from(struct aiodns_memory *memory, enum aiodns_tier_kind kind,
+                            const struct aiodns_cache_wish *wish, struct aiodns_answer answer[2],
+                            uint8_t flags[2])
+{
+  struct aiodns_tier_map map;
+  struct aiodns_record_facts facts[2];
+
+  if (wish->wanted == 0 || !aiodns_shared_get(kind, memory->moment->uid, &map))
+    return 0;
+  unsigned found = aiodns_cache_read(&map.cache, wish, answer, facts);
+  for (unsigned i = 0; i < 2; i++) {
+    if (found >> i & 1)
+      flags[i] = facts[i].flags;
+    else if (wish->wanted >> i & 1 && facts[i].expired && memory->now_ns == 0)
+      count_once(&memory->expired, wish->type[i], AIODNS_COUNT_EXPIRED);
+  }
+  return found;
+}
+
+/* Whoever is waited for may make the cache, or a new one. */
+static void look_for_new(const struct aiodns_memory *memory)
+{
+  struct aiodns_tier_map map;
+  enum aiodns_tier_kind kind = memory->own.tier.kind;
+
+  if (memory->now_ns == 0 && memory->writes &&
+      (memory->waits || !aiodns_shared_get(kind, memory->moment->uid, &map)))
+    aiodns_shared_look(kind, memory->moment->uid);
+}
+
+unsigned aiodns_memory_recall(void *source, const struct aiodns_name *name, const uint16_t type[2],
+                              unsigned wanted, struct aiodns_answer answer[2], uint8_t flags[2])
+{
+  struct aiodns_memory *memory = source;
+
+  if (!memory->usable || memory->missed) {
+    memory->missed = false; /* by the lookup that asks again at its start */
+    return 0;
+  }
+  look_for_new(memory);
+  struct aiodns_cache_wish wish = {.name = name,
+                                   .view = memory->moment->view.key,
+                                   .now_ns = now_of(memory),
+                                   .began_ns = memory->began_ns,
+                                   .turn = aiodns_moment_turn(),
+                                   .type = {type[0], type[1]},
+                                   .wanted = (uint8_t)wanted};
+  unsigned found = recall_from(memory, AIODNS_TIER_HOST, &wish, answer, flags);
+  if (memory->moment->self == AIODNS_SELF_USER) {
+    wish.wanted &= (uint8_t)~found;
+    found |= recall_from(memory, AIODNS_TIER_USER, &wish, answer, flags);
+  }
+  /* The first thing that a lookup does next, if it was looked for by itself, is to look for it again. */
+  memory->missed = memory->now_ns != 0 && !found && memory->recalls++ == 0;
+  if (found)
+    aiodns_count(AIODNS_COUNT_HIT, (found & 1) + (found >> 1));
+  return found;
+}
+
+/* ---- Asking ---- */
+
+enum aiodns_claim aiodns_memory_claim(void *source, const struct aiodns_name *name, uint16_t type,
+                                      bool waited)
+{
+  struct aiodns_memory *memory = source;
+
+  if (!memory->usable || !memory->writes)
+    return AIODNS_CLAIM_NONE;
+  int32_t octet = aiodns_flight_octet(name, type, memory->moment->view.key);
+  if (waited) {
+    aiodns_flight_gave_up(octet);
+    aiodns_count(AIODNS_COUNT_WAITED_VAIN, 1);
+    return AIODNS_CLAIM_NONE;
+  }
+  enum aiodns_claim got = aiodns_flight_claim(&memory->flight, &memory->own.tier, octet);
+  if (got == AIODNS_CLAIM_OTHERS)
+    count_once(&memory->waits, type, AIODNS_COUNT_WAITED);
+  return got;
+}
+
+/* ---- Keeping ---- */
+
+/*
+ * Opens the own cache to be written, the very file that is mapped.  Whether this process still may is the
+ * kernel's to say: the file is its owner's alone to write.
+ */
+static bool open_own(struct aiodns_memory *memory, struct aiodns_tier_map *ret)
+{
+  enum aiodns_self self = (enum aiodns_self)memory->moment->self;
+  uint32_t uid = memory->moment->uid;
+  enum aiodns_tier_kind kind = memory->own.tier.kind;
+
+  if (memory->fd >= 0)
+    return aiodns_shared_get(kind, uid, ret);
+  if (!aiodns_shared_get(kind, uid, ret) &&
+      !(aiodns_shared_make(self, uid) && aiodns_shared_get(kind, uid, ret)))
+    return false;
+  if (aiodns_kernel_file_limit() < ret->size)
+    return false;
+  aiodns_left_know(ret->id.device, ret->id.inode);
+  memory->place = aiodns_left_reserve();
+  if (memory->place == AIODNS_LEFT_NONE)
+    return false;
+  if (aiodns_tier_open_again(memory->own.path, ret->id, ret->size, &memory->fd)) {
+    aiodns_left_note_file(memory->place, memory->fd, ret->id.device, ret->id.inode);
+    return true;
+  }
+  aiodns_left_forget(memory->place);
+  return false;
+}
+
+static uint64_t life_of(const struct aiodns_answer *answer)
+{
+  uint32_t most_s = answer->outcome == AIODNS_ANSWER ? AIODNS_TTL_MAX_S : AIODNS_NEGATIVE_TTL_MAX_S;
+
+  if (answer->outcome == AIODNS_FAILED)
+    return AIODNS_FAILED_LIFE_NS;
+  return (uint64_t)(answer->ttl_s < most_s ? answer->ttl_s : most_s) * 1000000000;
+}
+
+void aiodns_memory_keep(void *source, const struct aiodns_name *name, uint16_t type,
+                        const struct aiodns_answer *answer, uint8_t flags)
+{
+  struct aiodns_memory *memory = source;
+  struct aiodns_tier_map map;
+
+  if (!memory->usable || !memory->writes || memory->foreign || !open_own(memory, &map)) {
+    aiodns_count(AIODNS_COUNT_DROPPED, 1);
+    return;
+  }
+  struct aiodns_question question = {.name = name, .type = type, .view = memory->moment->view.key};
+  enum aiodns_cache_stored stored = aiodns_cache_store(&map.cache, memory->fd, &question, answer, flags,
+                                                       aiodns_moment_boot_ns(), life_of(answer));
+  bool good = stored == AIODNS_CACHE_STORED || stored == AIODNS_CACHE_STORED_EVICTING;
+  aiodns_count(good ? AIODNS_COUNT_STORED : AIODNS_COUNT_DROPPED, 1);
+  if (stored == AIODNS_CACHE_STORED_EVICTING)
+    aiodns_count(AIODNS_COUNT_EVICTED, 1);
+}
+
+bool aiodns_memory_settle(void *source)
+{
+  struct aiodns_memory *memory = source;
+  bool had = memory->fd >= 0 || memory->flight.fd >= 0;
+
+  memory->waits = memory->expired = 0;
+  if (memory->fd >= 0) {
+    aiodns_kernel_close(memory->fd);
+    aiodns_left_forget(memory->place);
+    memory->fd = -1;
+  }
+  aiodns_flight_land(&memory->flight);
+  return had;
+}
+
+void aiodns_memory_done(struct aiodns_memory *memory)
+{
+  aiodns_memory_settle(memory);
+}

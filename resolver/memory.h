@@ -1,0 +1,74 @@
+/*
+ * The cache as one lookup sees it: what is known, who asks, and where what was learnt is kept.  The life of
+ * it:
+ *
+ *   aiodns_memory_init()    at the start, with what the thread knows of this moment: no system call
+ *   aiodns_memory_recall()  from the maps as they are; if that answers the lookup, that was all
+ *   aiodns_memory_look()    else: who is this process, which files are there, what is the time?
+ *   aiodns_memory_claim(), _recall(), _keep(), _settle()   by the lookup's machine (struct aiodns_sources)
+ *   aiodns_memory_done()
+ *
+ * Invariants: what is recalled was stored by root, by root's daemon or by this user, for this view.  What is
+ * kept is kept under the view that the query's own sockets showed (aiodns_memory_sees), else nowhere.  Claims
+ * and descriptors are gone when it is done, or by left.h.
+ */
+#ifndef AIODNS_MEMORY_H
+#define AIODNS_MEMORY_H
+
+#include "flight.h"
+#include "moment.h"
+#include "shared.h"
+
+/* A received failure: at least so long (RFC 9520 section 3.2); then twice that each time (cache_write.h). */
+#define AIODNS_FAILED_LIFE_NS ((uint64_t)1000000000)
+
+enum {
+  AIODNS_TTL_MAX_S = 86400,         /* no answer is kept for longer */
+  AIODNS_NEGATIVE_TTL_MAX_S = 3600, /* RFC 2308 section 5 */
+};
+
+struct aiodns_memory {
+  const struct aiodns_conf *conf; /* borrowed */
+  struct aiodns_moment *moment;   /* borrowed; gets what is looked at */
+  bool usable;                    /* there is a view: without, nothing is recalled or kept */
+  bool looked;                    /* at tiers and view, by this lookup itself */
+  bool foreign;                   /* a query left from somewhere else than the view says */
+  bool writes;                    /* `own` can be claimed in, and stored into */
+  uint64_t now_ns, began_ns;      /* as in struct aiodns_cache_wish; now_ns 0: to be read each time */
+  struct aiodns_shared_own own;
+  struct aiodns_flight flight;
+  /* Types that were found to be asked by others, and to have expired: of this candidate, as in count_once()
+   */
+  uint8_t waits, expired;
+  bool missed;      /* the only look so far has found nothing */
+  uint16_t recalls; /* without having looked at files and claims */
+  int fd, place;    /* of the own cache, while records are being stored; -1 */
+};
+
+void aiodns_memory_init(struct aiodns_memory *memory, const struct aiodns_conf *conf,
+                        struct aiodns_moment *moment);
+void aiodns_memory_look(struct aiodns_memory *memory);
+void aiodns_memory_done(struct aiodns_memory *memory);
+
+/* A query to conf->server[server] leaves by this socket, which is connected. */
+void aiodns_memory_sees(struct aiodns_memory *memory, unsigned server, int fd);
+
+/*
+ * What is known of a name: bit i is for type[i].  Returns which of the wanted ones are found; flags[i] then
+ * gets AIODNS_RECORD_..., answer[i], which was initialised, the answer.  `memory` is a struct aiodns_memory.
+ */
+unsigned aiodns_memory_recall(void *memory, const struct aiodns_name *name, const uint16_t type[2],
+                              unsigned wanted, struct aiodns_answer answer[2], uint8_t flags[2]);
+
+/* Whether somebody else asks this; waited: it was waited for, and is not to be any more. */
+enum aiodns_claim aiodns_memory_claim(void *memory, const struct aiodns_name *name, uint16_t type,
+                                      bool waited);
+
+/* Stores an answer, under its name and type. */
+void aiodns_memory_keep(void *memory, const struct aiodns_name *name, uint16_t type,
+                        const struct aiodns_answer *answer, uint8_t flags);
+
+/* The questions of one candidate are over: claims are given back. Whether there was anything to give. */
+bool aiodns_memory_settle(void *memory);
+
+#endif

@@ -1,0 +1,268 @@
+#include "shared.h"
+
+#include "holder.h"
+#include "thread.h"
+
+#include <string.h>
+#include <time.h>
+
+enum {
+  AGAIN_NS = 1000000000,    /* for a folder that was not there, or a file that could not be made */
+  WAIT_FOR_MAKER_US = 1000, /* another process is making the file: looked for so often */
+  WAITS_FOR_MAKER = 10,
+};
+
+/* What readers get. */
+struct mapped {
+  struct aiodns_tier_map map; /* cache.base NULL: nothing is mapped */
+  uint64_t uid;
+};
+
+/* And who looks, once a tick. */
+struct found {
+  struct aiodns_shared_own own;
+  struct aiodns_kernel_file file; /* the one that is mapped, as it was then; inode 0: none */
+};
+
+_Static_assert(sizeof(struct mapped) % sizeof(aiodns_word) == 0, "copied by words");
+_Static_assert(sizeof(struct found) % sizeof(aiodns_word) == 0, "copied by words");
+
+struct state {
+  AIODNS_SHARED_WORDS(struct mapped) public_map;
+  AIODNS_SHARED_WORDS(struct found) public_found; /* with a path, once there is a folder */
+  aiodns_holder holder;                           /* all else is the holder's */
+  bool tried;                                     /* to find the folder */
+  uint32_t uid;
+  uint64_t find_again_ns, make_again_ns;
+  enum aiodns_tier_verdict folder, verdict;
+  struct mapped now;
+  struct found found;
+  struct aiodns_tier_map place;      /* memory that is ours, mapped or not; size 0: none yet */
+  struct aiodns_kernel_file refused; /* a file that was looked at, and is no use; inode 0: none */
+};
+
+static struct state states[AIODNS_TIER_KINDS];
+
+bool aiodns_shared_get(enum aiodns_tier_kind kind, uint32_t uid, struct aiodns_tier_map *ret)
+{
+  struct mapped seen;
+
+  if (!aiodns_words_read(&states[kind].public_map.sequence, states[kind].public_map.word, &seen,
+                         sizeof seen) ||
+      !seen.map.cache.base || (kind == AIODNS_TIER_USER && seen.uid != uid))
+    return false;
+  *ret = seen.map;
+  return true;
+}
+
+static bool get_found(const struct state *state, uint32_t uid, struct found *ret)
+{
+  return aiodns_words_read(&state->public_found.sequence, state->public_found.word, ret, sizeof *ret) &&
+         ret->own.path[0] && ret->own.tier.uid == uid;
+}
+
+/* Only the holder writes; a former one may have died in the middle. */
+static void publish(_Atomic uint32_t *sequence, aiodns_word *word, const void *from, size_t len)
+{
+  if (aiodns_words_write(sequence, word, from, len))
+    return;
+  atomic_fetch_add(sequence, 1);
+  aiodns_words_write(sequence, word, from, len);
+}
+
+static void publish_map(struct state *state)
+{
+  publish(&state->public_map.sequence, state->public_map.word, &state->now, sizeof state->now);
+}
+
+static void publish_found(struct state *state)
+{
+  publish(&state->public_found.sequence, state->public_found.word, &state->found, sizeof state->found);
+}
+
+/* ---- Looking ---- */
+
+static uint64_t now_ns(void)
+{
+  struct timespec now = {0};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return (uint64_t)aiodns_kernel_in_ns(now.tv_sec, now.tv_nsec);
+}
+
+static bool same_file(const struct aiodns_kernel_file *a, const struct aiodns_kernel_file *b)
+{
+  return a->inode == b->inode && a->device == b->device && a->mode == b->mode && a->owner == b->owner &&
+         a->links == b->links && a->size == b->size;
+}
+
+/* Zeros in place of the file; the memory stays ours, for another of its size. */
+static void give_up(struct state *state)
+{
+  if (!state->now.map.cache.base)
+    return;
+  void *base;
+  memcpy(&base, &state->now.map.cache.base, sizeof base);
+  memset(&state->now, 0, sizeof state->now);
+  memset(&state->found.file, 0, sizeof state->found.file);
+  publish_map(state);
+  publish_found(state);
+  aiodns_kernel_map(base, state->place.size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+}
+
+static void map(struct state *state, const struct aiodns_kernel_file *file)
+{
+  state->verdict =
+      aiodns_tier_map(&state->found.own.tier, state->place.size ? &state->place : NULL, &state->now.map);
+  if (state->verdict != AIODNS_TIER_GOOD) {
+    memset(&state->now, 0, sizeof state->now);
+    if (state->verdict !=
+        AIODNS_TIER_ERROR) /* which may pass: a fork was under way, no descriptor was left */
+      state->refused = *file;
+    return;
+  }
+  if (state->now.map.id.inode == file->inode && state->now.map.id.device == file->device)
+    state->found.file = *file; /* else it was replaced just now: the next look will map again */
+  state->place = state->now.map;
+  state->now.uid = state->uid;
+  publish_map(state);
+  publish_found(state);
+}
+
+static void find(struct state *state, enum aiodns_tier_kind kind, uint32_t uid, bool make)
+{
+  memset(&state->found, 0, sizeof state->found);
+  state->folder = aiodns_tier_find(&state->found.own.tier, kind, uid, make);
+  if (state->folder == AIODNS_TIER_GOOD)
+    aiodns_tier_path(&state->found.own.tier, AIODNS_TIER_CACHE, state->found.own.path);
+  state->tried = true;
+  state->uid = uid;
+  state->refused.inode = 0;
+  state->find_again_ns = now_ns() + AGAIN_NS;
+  publish_found(state);
+}
+
+static void look(struct state *state, enum aiodns_tier_kind kind, uint32_t uid)
+{
+  struct aiodns_kernel_file file;
+
+  if (!state->tried || state->uid != uid ||
+      (state->folder != AIODNS_TIER_GOOD && now_ns() >= state->find_again_ns)) {
+    give_up(state);
+    find(state, kind, uid, false);
+  }
+  if (state->folder != AIODNS_TIER_GOOD)
+    return;
+  if (aiodns_kernel_stat_link(state->found.own.path, &file) != 0) {
+    state->verdict = errno == ENOENT ? AIODNS_TIER_NO_FILE : AIODNS_TIER_ERROR;
+    give_up(state);
+    if (now_ns() >= state->find_again_ns) /* has its folder gone, or another one come? */
+      find(state, kind, uid, false);
+    return;
+  }
+  if (state->now.map.cache.base && same_file(&file, &state->found.file))
+    return;
+  give_up(state);
+  if (same_file(&file, &state->refused) && file.changed_ns == state->refused.changed_ns)
+    return;
+  map(state, &file);
+}
+
+void aiodns_shared_look(enum aiodns_tier_kind kind, uint32_t uid)
+{
+  struct state *state = &states[kind];
+  struct found found;
+  struct aiodns_kernel_file file;
+
+  if (get_found(state, uid, &found) && found.file.inode != 0 &&
+      aiodns_kernel_stat_link(found.own.path, &file) == 0 && same_file(&file, &found.file))
+    return;
+  if (!aiodns_hold(&state->holder))
+    return;
+  look(state, kind, uid);
+  aiodns_let_go(&state->holder);
+}
+
+/* ---- Writing ---- */
+
+static enum aiodns_tier_kind kind_of(enum aiodns_self self)
+{
+  return self == AIODNS_SELF_ROOT ? AIODNS_TIER_HOST : AIODNS_TIER_USER;
+}
+
+bool aiodns_shared_own(enum aiodns_self self, uint32_t uid, struct aiodns_shared_own *ret)
+{
+  struct state *state = &states[kind_of(self)];
+  struct found found;
+
+  if (self == AIODNS_SELF_MIXED)
+    return false;
+  if (!get_found(state, uid, &found)) {
+    if (!aiodns_hold(&state->holder))
+      return false;
+    if (!state->tried || state->uid != uid ||
+        (state->folder != AIODNS_TIER_GOOD && now_ns() >= state->make_again_ns)) {
+      give_up(state);
+      find(state, kind_of(self), uid, true);
+      state->make_again_ns = state->folder == AIODNS_TIER_GOOD ? 0 : now_ns() + AGAIN_NS;
+    }
+    found = state->found;
+    aiodns_let_go(&state->holder);
+    if (!found.own.path[0])
+      return false;
+  }
+  *ret = found.own;
+  return true;
+}
+
+/* Whether making it anew would help. */
+static bool is_replaceable(enum aiodns_tier_verdict verdict)
+{
+  switch (verdict) {
+  case AIODNS_TIER_NO_FILE:
+  case AIODNS_TIER_FILE_EMPTY:
+  case AIODNS_TIER_NO_CACHE:
+  case AIODNS_TIER_OTHER_LAYOUT:
+  case AIODNS_TIER_OTHER_BOOT:
+  case AIODNS_TIER_WRONG_SIZE:
+  case AIODNS_TIER_BROKEN:
+    return true;
+  default:
+    return false;
+  }
+}
+
+static bool make(struct state *state, enum aiodns_tier_kind kind, uint32_t uid)
+{
+  for (unsigned i = 0; i < WAITS_FOR_MAKER; i++) {
+    if (aiodns_tier_create(&state->found.own.tier, AIODNS_TIER_SMALL_SETS, AIODNS_TIER_LARGE_SETS) ==
+        AIODNS_TIER_GOOD) {
+      state->refused.inode = 0;
+      look(state, kind, uid);
+      return state->now.map.cache.base != NULL;
+    }
+    if (errno != EEXIST)
+      break;
+    aiodns_kernel_sleep(WAIT_FOR_MAKER_US);
+    look(state, kind, uid);
+    if (state->now.map.cache.base)
+      return true;
+  }
+  state->make_again_ns = now_ns() + AGAIN_NS;
+  return false;
+}
+
+bool aiodns_shared_make(enum aiodns_self self, uint32_t uid)
+{
+  enum aiodns_tier_kind kind = kind_of(self);
+  struct state *state = &states[kind];
+
+  if (self == AIODNS_SELF_MIXED || !aiodns_hold(&state->holder))
+    return false;
+  look(state, kind, uid);
+  bool good = state->now.map.cache.base != NULL;
+  if (!good && state->folder == AIODNS_TIER_GOOD && is_replaceable(state->verdict) &&
+      now_ns() >= state->make_again_ns)
+    good = make(state, kind, uid);
+  aiodns_let_go(&state->holder);
+  return good;
+}
