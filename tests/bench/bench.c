@@ -1,28 +1,25 @@
 /*
  * aiodns-bench MODULE: what a lookup costs that no cache answers, through this module and through glibc's own
- * services, which ask the same server.
+ * services, which ask the same server; and what the cache makes of it (cached.h).
  *
- * Everything happens in a network and a mount namespace of its own.  The server has a processor for itself,
- * the clients share another.  Before anything is timed both sides' answers are compared with what is right;
- * the exit status says whether all were.  Times are shown, never judged.
+ * Everything happens in a network and a mount namespace of its own.  The servers have a processor for
+ * themselves, the clients share another.  Before anything is timed both sides' answers are compared with what
+ * is right; the exit status says whether all were.  Times are shown, never judged.
  */
+#include "cached.h"
 #include "calls.h"
 #include "client.h"
 #include "measure.h"
-#include "place.h"
 #include "report.h"
 #include "server.h"
+#include "stage.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <sched.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum {
   ONLY_MAX = 16,
@@ -30,7 +27,9 @@ enum {
   BLOCK = 100,
   FIRST_BLOCK = 10,
   FIRST_WEIGHT = 3, /* rows' time that first lookups get */
-  TIME_DEFAULT_S = 24,
+  TIME_DEFAULT_S = 36,
+  TIME_QUICK_S = 3,
+  CALLS = 10, /* lookups whose system calls are counted */
 };
 
 /* The hosts lines that are compared. */
@@ -45,28 +44,31 @@ static const struct pair {
 };
 enum { PAIRS = sizeof pairs / sizeof pairs[0] };
 
+#define CACHE "cache" /* as if it were one of them: those of cached.h */
+
 struct options {
   bool json, quick;
   double time_s;
   const char *only[ONLY_MAX]; /* names of rows and pairs; none: all */
   unsigned only_count;
   char module[PATH_MAX];
+  const char *servers;
 };
 
 static const char usage[] =
     "usage: aiodns-bench [OPTION]... MODULE\n"
     "  --quick      some seconds only: rough numbers\n"
-    "  --time S     how long all of it may take, about; 24 by default\n"
-    "  --only NAME  this row, or these hosts lines (bare, installed, behind); may be repeated\n"
+    "  --time S     how long all of it may take, about; 36 by default\n"
+    "  --only NAME  this row, or this table (bare, installed, behind, cache); may be repeated\n"
+    "  --servers D  where tests/servers/fetch put unbound; else an installed one is used\n"
     "  --json       for programs\n";
 
 static bool read_options(struct options *ret, int argc, char **argv)
 {
-  static const struct option known[] = {{"quick", no_argument, NULL, 'q'},
-                                        {"time", required_argument, NULL, 't'},
-                                        {"only", required_argument, NULL, 'o'},
-                                        {"json", no_argument, NULL, 'j'},
-                                        {NULL, 0, NULL, 0}};
+  static const struct option known[] = {
+      {"quick", no_argument, NULL, 'q'},      {"time", required_argument, NULL, 't'},
+      {"only", required_argument, NULL, 'o'}, {"servers", required_argument, NULL, 's'},
+      {"json", no_argument, NULL, 'j'},       {NULL, 0, NULL, 0}};
   int option;
 
   *ret = (struct options){.time_s = TIME_DEFAULT_S};
@@ -74,7 +76,7 @@ static bool read_options(struct options *ret, int argc, char **argv)
     switch (option) {
     case 'q':
       ret->quick = true;
-      ret->time_s = 2;
+      ret->time_s = TIME_QUICK_S;
       break;
     case 't':
       ret->time_s = strtod(optarg, NULL);
@@ -83,6 +85,9 @@ static bool read_options(struct options *ret, int argc, char **argv)
       if (ret->only_count == ONLY_MAX)
         return false;
       ret->only[ret->only_count++] = optarg;
+      break;
+    case 's':
+      ret->servers = optarg;
       break;
     case 'j':
       ret->json = true;
@@ -104,6 +109,9 @@ static bool is_row(const char *name)
   for (size_t i = 0; i < bench_row_count; i++)
     if (strcmp(bench_rows[i].name, name) == 0)
       return true;
+  for (size_t i = 0; bench_cached_name(i); i++)
+    if (strcmp(bench_cached_name(i), name) == 0)
+      return true;
   return strcmp(name, "first") == 0;
 }
 
@@ -112,7 +120,7 @@ static bool is_pair(const char *name)
   for (size_t i = 0; i < PAIRS; i++)
     if (strcmp(pairs[i].name, name) == 0)
       return true;
-  return false;
+  return strcmp(name, CACHE) == 0;
 }
 
 /* Names of the same kind restrict it; those of the other kind do not matter. */
@@ -133,94 +141,63 @@ static bool wants_row(const struct options *options, const struct pair *pair, co
   return (pair->files || !row->hosts) && wanted(options, row->name, is_row);
 }
 
+static bool wants_cached(const struct options *options, size_t number)
+{
+  return wanted(options, CACHE, is_pair) && wanted(options, bench_cached_name(number), is_row);
+}
+
+/* The rows of a table, as parts of the time. */
+static unsigned parts_of_pair(const struct options *options, size_t p)
+{
+  unsigned parts = 0;
+
+  if (!wanted(options, pairs[p].name, is_pair))
+    return 0;
+  for (size_t r = 0; r < bench_row_count; r++)
+    parts += wants_row(options, &pairs[p], &bench_rows[r]);
+  return parts + (wanted(options, "first", is_row) ? FIRST_WEIGHT : 0);
+}
+
 /* How long each row may take. */
 static int64_t share_ns(const struct options *options)
 {
   unsigned parts = 0;
 
-  for (size_t p = 0; p < PAIRS; p++) {
-    if (!wanted(options, pairs[p].name, is_pair))
-      continue;
-    for (size_t r = 0; r < bench_row_count; r++)
-      parts += wants_row(options, &pairs[p], &bench_rows[r]);
-    parts += wanted(options, "first", is_row) ? FIRST_WEIGHT : 0;
-  }
+  for (size_t p = 0; p < PAIRS; p++)
+    parts += parts_of_pair(options, p);
+  for (size_t i = 0; bench_cached_name(i); i++)
+    parts += wants_cached(options, i) ? bench_cached_weight(i) : 0;
   return parts ? (int64_t)(options->time_s * 1e9) / parts : 0;
 }
 
-/* -- The place */
-
-/* glibc finds the module as every program does. */
-static bool make_loader_cache(const char *module)
+static struct bench_world world_of(size_t pair, unsigned side)
 {
-  char program[] = "/sbin/ldconfig", no_links[] = "-X", old_names[] = "-i", output[] = "-C",
-       cache[] = "/etc/ld.so.cache", folder[PATH_MAX];
-  char *arguments[] = {program, no_links, old_names, output, cache, folder, NULL}, *environment[] = {NULL};
-  int status = -1;
-  pid_t pid;
-
-  snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(module, '/') - module), module);
-  errno = posix_spawn(&pid, program, NULL, NULL, arguments, environment);
-  if (errno)
-    return failed("start ldconfig");
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-    ;
-  if (status != 0)
-    fprintf(stderr, "aiodns-bench: ldconfig failed\n");
-  return status == 0;
+  return (struct bench_world){.number = (unsigned)pair * BENCH_SIDES + side,
+                              .hosts = pairs[pair].hosts[side]};
 }
 
 static bool make_place(const struct options *options)
 {
-  if (!tour_place_enter(bench_hosts, bench_resolv_conf) ||
-      !tour_place_write("nsswitch.conf", "hosts: files\n") || !make_loader_cache(options->module))
+  if (!bench_stage_enter(options->module) || !bench_cached_prepare())
     return false;
-  for (unsigned p = 0; p < PAIRS; p++)
-    for (unsigned side = 0; side < BENCH_SIDES; side++)
-      if (!bench_nsswitch_write(pairs[p].hosts[side], p * BENCH_SIDES + side))
+  for (size_t p = 0; p < PAIRS; p++)
+    for (unsigned side = 0; side < BENCH_SIDES; side++) {
+      const struct bench_world world = world_of(p, side);
+      if (!bench_world_write(&world))
         return false;
+    }
   return true;
-}
-
-/* The processors of server and clients; -1: there are not enough for each to have its own. */
-static void choose_processors(int *ret_server, int *ret_clients)
-{
-  cpu_set_t set;
-
-  *ret_server = *ret_clients = -1;
-  if (sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) < 2)
-    return;
-  for (int cpu = 0; cpu < CPU_SETSIZE && *ret_clients < 0; cpu++)
-    if (CPU_ISSET((size_t)cpu, &set))
-      *(*ret_server < 0 ? ret_server : ret_clients) = cpu;
 }
 
 /* -- The rows */
-
-static bool check(struct bench_client *client, const char *hosts, const struct bench_row *row, bool module)
-{
-  if (!bench_client_ask(client, row)) {
-    fprintf(stderr, "aiodns-bench: WRONG: hosts: %s: the client died at `%s`\n", hosts, row->asked);
-    return false;
-  }
-  if (strcmp(client->block->text, row->right) != 0) {
-    fprintf(stderr, "aiodns-bench: WRONG: hosts: %s: `%s` gives `%s`, and should give `%s`\n", hosts,
-            row->asked, client->block->text, row->right);
-    return false;
-  }
-  if (client->block->module != module) {
-    fprintf(stderr, "aiodns-bench: WRONG: hosts: %s: the module is%s loaded\n", hosts, module ? " not" : "");
-    return false;
-  }
-  return true;
-}
 
 static void count_calls(const struct bench_row *row, size_t pair, struct bench_result *later,
                         struct bench_result *first)
 {
   for (unsigned side = 0; side < BENCH_SIDES; side++) {
+    const struct bench_world world = world_of(pair, side);
     double calls[2];
-    if (!bench_calls_count(row, (unsigned)pair * BENCH_SIDES + side, &calls[0], &calls[1]))
+    if (!bench_calls_count(row, &world, CALLS, &calls[0], &calls[1]))
       continue;
     if (later)
       later->calls[side] = calls[1];
@@ -241,11 +218,18 @@ static bool show_row(const struct options *options, size_t p, struct bench_clien
   const struct bench_effort effort = {share_ns(options), options->quick ? BLOCK / 4 : BLOCK};
   struct bench_result result;
 
-  if (!check(&client[BENCH_OURS], pairs[p].hosts[BENCH_OURS], row, true) ||
-      !check(&client[BENCH_GLIBC], pairs[p].hosts[BENCH_GLIBC], row, false))
-    return false;
+  for (unsigned side = 0; side < BENCH_SIDES; side++) {
+    const struct bench_world world = world_of(p, side);
+    if (!bench_client_check(&client[side], &world, row, side == BENCH_OURS))
+      return false;
+  }
+  uint32_t asked = tour_server_asked();
   if (!bench_measure(client, row, &effort, &result))
     return went_wrong(row);
+  if (!row->hosts && tour_server_asked() - asked < BENCH_SIDES * result.count) {
+    fprintf(stderr, "aiodns-bench: WRONG: lookups of `%s` were answered without asking\n", row->asked);
+    return false;
+  }
   count_calls(row, p, &result, NULL);
   bench_report_row(options->json, pairs[p].hosts, &result);
   return true;
@@ -270,9 +254,11 @@ static bool show_pair(const struct options *options, size_t p, int cpu)
   struct bench_client client[BENCH_SIDES];
   bool right = true;
 
-  for (unsigned side = 0; side < BENCH_SIDES; side++)
-    if (!bench_client_start(&client[side], (unsigned)p * BENCH_SIDES + side, cpu))
+  for (unsigned side = 0; side < BENCH_SIDES; side++) {
+    const struct bench_world world = world_of(p, side);
+    if (!bench_client_start(&client[side], &world, cpu))
       return failed("start a client"); /* one that was started ends with this process */
+  }
   bench_report_pair(options->json, pairs[p].hosts);
   for (size_t r = 0; r < bench_row_count; r++)
     if (wants_row(options, &pairs[p], &bench_rows[r]))
@@ -284,14 +270,42 @@ static bool show_pair(const struct options *options, size_t p, int cpu)
   return right;
 }
 
-static bool show_all(const struct options *options, int cpu)
+/* The table of the cache. */
+static bool show_cache(const struct options *options, const int cpu[2])
+{
+  const int64_t share = share_ns(options);
+  struct bench_cached cached = {.json = options->json,
+                                .effort = {share, options->quick ? BLOCK / 4 : BLOCK},
+                                .first = {share, options->quick ? 2 : FIRST_BLOCK},
+                                .cpu = {cpu[0], cpu[1]}};
+  bool right = true, any = false;
+
+  for (size_t i = 0; bench_cached_name(i); i++)
+    any |= wants_cached(options, i);
+  if (!any)
+    return true;
+  pid_t unbound = bench_stage_unbound(options->servers);
+  cached.unbound = unbound > 0;
+  if (!bench_cached_start(&cached))
+    return failed("start a client");
+  bench_report_cache(options->json);
+  for (size_t i = 0; bench_cached_name(i); i++)
+    if (wants_cached(options, i))
+      right &= bench_cached_show(&cached, i);
+  bench_cached_stop(&cached);
+  tour_server_stop(unbound);
+  return right;
+}
+
+static bool show_all(const struct options *options, const int cpu[2])
 {
   bool right = true;
 
   bench_report_begin(options->json, options->module);
   for (size_t p = 0; p < PAIRS; p++)
-    if (wanted(options, pairs[p].name, is_pair))
-      right &= show_pair(options, p, cpu);
+    if (parts_of_pair(options, p))
+      right &= show_pair(options, p, cpu[1]);
+  right &= show_cache(options, cpu);
   bench_report_end(options->json);
   return right;
 }
@@ -299,10 +313,11 @@ static bool show_all(const struct options *options, int cpu)
 int main(int argc, char **argv)
 {
   struct options options;
-  int server_cpu, clients_cpu;
+  int cpu[2];
 
-  if (argc == 3 && strcmp(argv[1], BENCH_FIRST_LOOKUP) == 0)
-    return bench_first_lookup(argv[2]);
+  int task = bench_client_task(argc, argv);
+  if (task >= 0)
+    return task;
   if (!read_options(&options, argc, argv)) {
     (void)fputs(usage, stderr);
     return 2;
@@ -315,14 +330,14 @@ int main(int argc, char **argv)
   clearenv(); /* RES_OPTIONS, LOCALDOMAIN, HOSTALIASES and others change what lookups cost */
   if (!make_place(&options))
     return SKIPPED;
-  choose_processors(&server_cpu, &clients_cpu);
-  (void)bench_pin(server_cpu); /* the server inherits it */
+  bench_stage_processors(cpu);
+  (void)bench_pin(cpu[0]); /* the servers inherit it */
   pid_t server = tour_server_start();
   if (server < 0) {
     failed("start its DNS server");
     return EXIT_FAILURE;
   }
-  bool right = show_all(&options, clients_cpu);
+  bool right = show_all(&options, cpu);
   tour_server_stop(server);
   if (fflush(stdout) != 0 || ferror(stdout)) {
     perror("aiodns-bench: cannot write");

@@ -1,7 +1,5 @@
 #include "calls.h"
 
-#include "client.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -10,7 +8,6 @@
 #include <unistd.h>
 
 enum {
-  LATER = 10,     /* lookups that the mean is of */
   MARKER = -4242, /* no descriptor: closing it is seen, and does nothing */
 };
 
@@ -19,15 +16,16 @@ static void mark(void)
   (void)syscall(SYS_close, MARKER);
 }
 
-static void be_traced(const struct bench_row *row, unsigned nsswitch)
+static void be_traced(const struct bench_row *row, const struct bench_world *world, unsigned later)
 {
-  if (!bench_nsswitch_enter(nsswitch) || ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+  bench_names_renew();
+  if (!bench_world_enter(world) || ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
     _exit(1);
   (void)raise(SIGSTOP);
   mark();
   bool right = bench_look_up(row, NULL) >= 0;
   mark();
-  for (int i = 0; i < LATER; i++)
+  for (unsigned i = 0; i < later; i++)
     right &= bench_look_up(row, NULL) >= 0;
   mark();
   _exit(!right);
@@ -61,7 +59,8 @@ static int follow(pid_t pid, unsigned count[4])
   return status;
 }
 
-bool bench_calls_count(const struct bench_row *row, unsigned nsswitch, double *ret_first, double *ret_later)
+bool bench_calls_count(const struct bench_row *row, const struct bench_world *world, unsigned later,
+                       double *ret_first, double *ret_later)
 {
   unsigned count[4] = {0};
   pid_t pid = fork();
@@ -69,9 +68,9 @@ bool bench_calls_count(const struct bench_row *row, unsigned nsswitch, double *r
   if (pid < 0)
     return false;
   if (pid == 0)
-    be_traced(row, nsswitch);
+    be_traced(row, world, later);
   int status = follow(pid, count);
   *ret_first = count[1];
-  *ret_later = (double)count[2] / LATER;
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0 && count[2] > 0;
+  *ret_later = (double)count[2] / later / bench_row_batch(row);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0 && count[1] > 0;
 }

@@ -1,10 +1,9 @@
 #include "client.h"
 
-#include "place.h"
+#include "direct.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -12,27 +11,32 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NSSWITCH "nsswitch.conf"
+/* Options of the processes that a client starts. */
+#define FIRST_LOOKUP "--first-lookup"
+#define MEMORY_OF    "--memory-of"
 
 enum {
-  FIRST_FD = 3, /* where a process that makes one lookup writes what it took */
+  RESULT_FD = 3, /* where they write what they found */
 };
 
 enum order_kind {
   ASK,
   RUN,
   FIRST,
+  THREADS,
+  MEMORY,
 };
 
 struct order {
   enum order_kind kind;
-  unsigned row, count;
+  struct bench_row row; /* its strings are in both processes, since one was forked from the other */
+  unsigned count;
+  int cpu[2];
 };
 
 struct first {
@@ -48,23 +52,6 @@ bool bench_pin(int cpu)
   CPU_ZERO(&set);
   CPU_SET((size_t)cpu, &set);
   return sched_setaffinity(0, sizeof set, &set) == 0;
-}
-
-bool bench_nsswitch_write(const char *hosts_line, unsigned number)
-{
-  char name[32], text[256];
-
-  snprintf(name, sizeof name, NSSWITCH ".%u", number);
-  snprintf(text, sizeof text, "passwd: files\ngroup: files\nservices: files\nhosts: %s\n", hosts_line);
-  return tour_place_write(name, text);
-}
-
-bool bench_nsswitch_enter(unsigned number)
-{
-  char path[PATH_MAX];
-
-  snprintf(path, sizeof path, "/etc/" NSSWITCH ".%u", number);
-  return unshare(CLONE_NEWNS) == 0 && mount(path, "/etc/" NSSWITCH, "none", MS_BIND, NULL) == 0;
 }
 
 /* -- In the client */
@@ -102,21 +89,22 @@ static int64_t children_cpu_ns(void)
          ((int64_t)usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
 }
 
-/* A new process with one lookup; false if that was not right. */
-static bool start_one(const struct bench_row *row, struct first *ret, int64_t *ret_wall_ns)
+/* A new process for one task; false if that did not go right.  *ret: what it found. */
+static bool start_one(char *option, const char *row, unsigned count, void *ret, size_t len,
+                      int64_t *ret_wall_ns)
 {
-  char program[] = "/proc/self/exe", option[] = BENCH_FIRST_LOOKUP, name[16], none[] = "";
-  char *arguments[] = {program, option, name, NULL}, *environment[] = {none, NULL};
+  char program[] = "/proc/self/exe", name[16], number[16];
+  char *arguments[] = {program, option, name, number, NULL}, *environment[] = {NULL};
   posix_spawn_file_actions_t actions;
   int fd[2], status = -1;
   pid_t pid;
 
-  snprintf(name, sizeof name, "%s", row->name);
-  environment[0] = NULL;
+  snprintf(name, sizeof name, "%s", row);
+  snprintf(number, sizeof number, "%u", count);
   if (pipe2(fd, O_CLOEXEC) != 0)
     return false;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, fd[1], FIRST_FD);
+  posix_spawn_file_actions_adddup2(&actions, fd[1], RESULT_FD);
   int64_t begin = bench_now_ns();
   bool right = posix_spawn(&pid, program, &actions, NULL, arguments, environment) == 0;
   if (right)
@@ -124,7 +112,7 @@ static bool start_one(const struct bench_row *row, struct first *ret, int64_t *r
       ;
   *ret_wall_ns = bench_now_ns() - begin;
   posix_spawn_file_actions_destroy(&actions);
-  right = right && status == 0 && read(fd[0], ret, sizeof *ret) == (ssize_t)sizeof *ret;
+  right = right && status == 0 && read(fd[0], ret, len) == (ssize_t)len;
   close(fd[0]);
   close(fd[1]);
   return right;
@@ -132,12 +120,13 @@ static bool start_one(const struct bench_row *row, struct first *ret, int64_t *r
 
 static void first(struct bench_block *block, const struct bench_row *row, unsigned count)
 {
+  char option[] = FIRST_LOOKUP;
   int64_t begin_ns = children_cpu_ns();
 
   block->cpu_ns = 0;
   for (unsigned i = 0; i < count; i++) {
     struct first result = {.time_ns = -1};
-    if (!start_one(row, &result, &block->wall_ns[i]))
+    if (!start_one(option, row->name, 1, &result, sizeof result, &block->wall_ns[i]))
       result.time_ns = -1;
     block->time_ns[i] = result.time_ns;
     block->cpu_ns += result.cpu_ns;
@@ -145,24 +134,63 @@ static void first(struct bench_block *block, const struct bench_row *row, unsign
   block->wall_cpu_ns = children_cpu_ns() - begin_ns;
 }
 
-int bench_first_lookup(const char *name)
+static void memory(struct bench_block *block, const struct bench_row *row, unsigned count)
 {
-  for (size_t i = 0; i < bench_row_count; i++)
-    if (strcmp(bench_rows[i].name, name) == 0) {
-      int64_t begin_ns = bench_cpu_ns();
-      struct first result = {.time_ns = bench_look_up(&bench_rows[i], NULL)};
-      result.cpu_ns = bench_cpu_ns() - begin_ns;
-      return result.time_ns < 0 || write(FIRST_FD, &result, sizeof result) != (ssize_t)sizeof result;
-    }
-  return EXIT_FAILURE;
+  char option[] = MEMORY_OF;
+  int64_t wall_ns;
+
+  if (!start_one(option, row->name, count, &block->memory, sizeof block->memory, &wall_ns))
+    block->memory = (struct bench_memory){0};
 }
+
+/* -- In a process that the client starts */
+
+static int first_lookup(const struct bench_row *row)
+{
+  int64_t begin_ns = bench_cpu_ns();
+  struct first result = {.time_ns = bench_look_up(row, NULL)};
+
+  result.cpu_ns = bench_cpu_ns() - begin_ns;
+  return result.time_ns < 0 || write(RESULT_FD, &result, sizeof result) != (ssize_t)sizeof result;
+}
+
+static int memory_of(const struct bench_row *row, unsigned count)
+{
+  static const char *const misses[] = {"miss-one", "miss-both"};
+  struct bench_memory result;
+  bool right = true;
+
+  for (unsigned i = 0; i < count && right; i++) {
+    right = bench_look_up(row, NULL) >= 0;
+    for (unsigned k = 0; k < 2; k++) /* the null module knows none of them */
+      (void)bench_look_up(bench_row_find(misses[k]), NULL);
+  }
+  return !right || !bench_memory_read(&result) ||
+         write(RESULT_FD, &result, sizeof result) != (ssize_t)sizeof result;
+}
+
+int bench_client_task(int argc, char **argv)
+{
+  const struct bench_row *row = argc == 4 ? bench_row_find(argv[2]) : NULL;
+
+  if (!row)
+    return -1;
+  bench_names_renew();
+  if (strcmp(argv[1], FIRST_LOOKUP) == 0)
+    return first_lookup(row);
+  if (strcmp(argv[1], MEMORY_OF) == 0)
+    return memory_of(row, (unsigned)strtoul(argv[3], NULL, 10));
+  return -1;
+}
+
+/* -- In the client */
 
 static void serve(const struct bench_client *client)
 {
   struct order order;
 
   while (read(client->from, &order, sizeof order) == (ssize_t)sizeof order) {
-    const struct bench_row *row = &bench_rows[order.row];
+    const struct bench_row *row = &order.row;
     switch (order.kind) {
     case ASK:
       (void)bench_look_up(row, client->block->text);
@@ -174,6 +202,13 @@ static void serve(const struct bench_client *client)
     case FIRST:
       first(client->block, row, order.count);
       break;
+    case THREADS:
+      if (!bench_direct_threads(row, order.cpu, order.count, &client->block->rate))
+        client->block->rate = 0;
+      break;
+    case MEMORY:
+      memory(client->block, row, order.count);
+      break;
     }
     if (write(client->to, "", 1) != 1)
       break;
@@ -182,7 +217,7 @@ static void serve(const struct bench_client *client)
 
 /* -- In the benchmark */
 
-bool bench_client_start(struct bench_client *ret, unsigned nsswitch, int cpu)
+bool bench_client_start(struct bench_client *ret, const struct bench_world *world, int cpu)
 {
   pid_t parent = getpid();
   int down[2] = {-1, -1}, up[2] = {-1, -1};
@@ -197,8 +232,9 @@ bool bench_client_start(struct bench_client *ret, unsigned nsswitch, int cpu)
     ret->to = up[1];
     close(down[1]);
     close(up[0]);
+    bench_names_renew();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && bench_pin(cpu) &&
-        bench_nsswitch_enter(nsswitch))
+        bench_world_enter(world))
       serve(ret);
     _exit(1);
   }
@@ -220,10 +256,8 @@ void bench_client_stop(struct bench_client *client)
   munmap(client->block, sizeof *client->block);
 }
 
-static bool give(struct bench_client *client, enum order_kind kind, const struct bench_row *row,
-                 unsigned count)
+static bool give(struct bench_client *client, struct order order)
 {
-  const struct order order = {.kind = kind, .row = (unsigned)(row - bench_rows), .count = count};
   char done;
 
   return write(client->to, &order, sizeof order) == (ssize_t)sizeof order &&
@@ -232,15 +266,50 @@ static bool give(struct bench_client *client, enum order_kind kind, const struct
 
 bool bench_client_ask(struct bench_client *client, const struct bench_row *row)
 {
-  return give(client, ASK, row, 1);
+  return give(client, (struct order){.kind = ASK, .row = *row, .count = 1});
 }
 
 bool bench_client_run(struct bench_client *client, const struct bench_row *row, unsigned count)
 {
-  return give(client, RUN, row, count);
+  return give(client, (struct order){.kind = RUN, .row = *row, .count = count});
 }
 
 bool bench_client_first(struct bench_client *client, const struct bench_row *row, unsigned count)
 {
-  return give(client, FIRST, row, count);
+  return give(client, (struct order){.kind = FIRST, .row = *row, .count = count});
+}
+
+bool bench_client_threads(struct bench_client *client, const struct bench_row *row, const int cpu[2],
+                          unsigned threads)
+{
+  return give(client,
+              (struct order){.kind = THREADS, .row = *row, .count = threads, .cpu = {cpu[0], cpu[1]}}) &&
+         client->block->rate > 0;
+}
+
+bool bench_client_memory(struct bench_client *client, const struct bench_row *row, unsigned count)
+{
+  return give(client, (struct order){.kind = MEMORY, .row = *row, .count = count}) &&
+         client->block->memory.whole > 0;
+}
+
+bool bench_client_check(struct bench_client *client, const struct bench_world *world,
+                        const struct bench_row *row, bool module)
+{
+  const char *hosts = world->hosts;
+
+  if (!bench_client_ask(client, row)) {
+    fprintf(stderr, "aiodns-bench: WRONG: hosts: %s: the client died at `%s`\n", hosts, row->asked);
+    return false;
+  }
+  if (strcmp(client->block->text, row->right) != 0) {
+    fprintf(stderr, "aiodns-bench: WRONG: hosts: %s: `%s` gives `%s`, and should give `%s`\n", hosts,
+            row->asked, client->block->text, row->right);
+    return false;
+  }
+  if (client->block->module != module) {
+    fprintf(stderr, "aiodns-bench: WRONG: hosts: %s: the module is%s loaded\n", hosts, module ? " not" : "");
+    return false;
+  }
+  return true;
 }

@@ -46,15 +46,16 @@ static double median_of_last(struct samples *samples, size_t count)
   return quantile(samples->at + samples->count - count, count, 0.5);
 }
 
+/* `batch`: lookups that each of the times is of. */
 static bool add_block(struct series *series, int side, const int64_t *time_ns,
-                      const struct bench_block *block, int64_t cpu_ns, unsigned count)
+                      const struct bench_block *block, int64_t cpu_ns, unsigned count, unsigned batch)
 {
   for (unsigned i = 0; i < count; i++) {
     if (block->time_ns[i] < 0)
       return false;
-    add(&series->us[side], (double)time_ns[i] / 1000);
+    add(&series->us[side], (double)time_ns[i] / 1000 / batch);
   }
-  add(&series->cpu_us[side], (double)cpu_ns / count / 1000);
+  add(&series->cpu_us[side], (double)cpu_ns / count / 1000 / batch);
   return true;
 }
 
@@ -76,7 +77,7 @@ static void conclude(struct series *series, struct bench_result *ret)
     ret->cpu_us[side] = quantile(series->cpu_us[side].at, series->cpu_us[side].count, 0.5);
     ret->calls[side] = -1;
   }
-  ret->ratio = ret->us[BENCH_OURS] / ret->us[BENCH_GLIBC];
+  ret->ratio = quantile(ratio->at, ratio->count, 0.5);
   ret->cpu_ratio = ret->cpu_us[BENCH_OURS] / ret->cpu_us[BENCH_GLIBC];
   ret->spread = (quantile(ratio->at, ratio->count, 0.75) - quantile(ratio->at, ratio->count, 0.25)) / 2;
 }
@@ -105,9 +106,9 @@ bool bench_measure(struct bench_client client[BENCH_SIDES], const struct bench_r
   for (unsigned round = 0; right && (round < ROUNDS_MIN || bench_now_ns() < end_ns); round++) {
     for (size_t i = 0; i < sizeof turns / sizeof turns[0] && right; i++) {
       struct bench_client *turn = &client[turns[i]];
-      right =
-          bench_client_run(turn, row, effort->block) &&
-          add_block(&series, turns[i], turn->block->time_ns, turn->block, turn->block->cpu_ns, effort->block);
+      right = bench_client_run(turn, row, effort->block) &&
+              add_block(&series, turns[i], turn->block->time_ns, turn->block, turn->block->cpu_ns,
+                        effort->block, bench_row_batch(row));
     }
     if (right)
       end_round(&series, effort->block);
@@ -132,8 +133,8 @@ bool bench_measure_first(struct bench_client client[BENCH_SIDES], const struct b
     for (size_t i = 0; i < sizeof turns / sizeof turns[0] && right; i++) {
       const struct bench_block *block = client[turns[i]].block;
       right = bench_client_first(&client[turns[i]], row, effort->block) &&
-              add_block(&lookup, turns[i], block->time_ns, block, block->cpu_ns, effort->block) &&
-              add_block(&process, turns[i], block->wall_ns, block, block->wall_cpu_ns, effort->block);
+              add_block(&lookup, turns[i], block->time_ns, block, block->cpu_ns, effort->block, 1) &&
+              add_block(&process, turns[i], block->wall_ns, block, block->wall_cpu_ns, effort->block, 1);
     }
     if (right) {
       end_round(&lookup, effort->block);
@@ -146,5 +147,42 @@ bool bench_measure_first(struct bench_client client[BENCH_SIDES], const struct b
   }
   done(&lookup);
   done(&process);
+  return right;
+}
+
+bool bench_measure_threads(struct bench_client client[BENCH_SIDES], const struct bench_row *row,
+                           const int cpu[2], const struct bench_effort *effort, struct bench_result *ret)
+{
+  struct samples factor[BENCH_SIDES] = {0}, ratio = {0};
+  int64_t end_ns = bench_now_ns() + effort->time_ns;
+  bool right = true;
+
+  for (unsigned round = 0; right && (round < ROUNDS_MIN || bench_now_ns() < end_ns); round++) {
+    double rate[BENCH_SIDES][2] = {{0}};
+    for (size_t i = 0; i < sizeof turns / sizeof turns[0] && right; i++)
+      for (unsigned k = 0; k < 2 && right; k++) {
+        unsigned more = i < TURNS ? k : 1 - k; /* 1 2, then 2 1 */
+        const int from[] = {cpu[more ? 0 : i % 2], cpu[1]};
+        right = bench_client_threads(&client[turns[i]], row, from, 1 + more);
+        rate[turns[i]][more] += right ? client[turns[i]].block->rate : 0;
+      }
+    for (int side = 0; side < BENCH_SIDES && right; side++)
+      add(&factor[side], rate[side][1] / rate[side][0]);
+    if (right)
+      add(&ratio, factor[BENCH_OURS].at[round] / factor[BENCH_GLIBC].at[round]);
+  }
+  *ret = (struct bench_result){.name = "threads", .shows = "two threads to one"};
+  if (right) {
+    size_t count = ratio.count;
+    ret->count = count;
+    ret->ratio = quantile(ratio.at, count, 0.5);
+    ret->spread = (quantile(ratio.at, count, 0.75) - quantile(ratio.at, count, 0.25)) / 2;
+  }
+  for (int side = 0; side < BENCH_SIDES; side++) {
+    if (right)
+      ret->us[side] = quantile(factor[side].at, factor[side].count, 0.5);
+    free(factor[side].at);
+  }
+  free(ratio.at);
   return right;
 }

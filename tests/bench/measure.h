@@ -18,4 +18,11 @@ bool bench_measure_first(struct bench_client client[BENCH_SIDES], const struct b
                          const struct bench_effort *effort, struct bench_result *ret_lookup,
                          struct bench_result *ret_process);
 
+/*
+ * How much faster two threads are than one (1 to 2) and the ratio of that, ours to the other's: their
+ * processors may have parts in common.  *ret has the factors as `us`.
+ */
+bool bench_measure_threads(struct bench_client client[BENCH_SIDES], const struct bench_row *row,
+                           const int cpu[2], const struct bench_effort *effort, struct bench_result *ret);
+
 #endif

@@ -5,7 +5,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-static bool first_row;
+static bool first_row, in_cache;
+static unsigned met, missed, not_measured;
 
 void bench_report_begin(bool json, const char *module)
 {
@@ -70,8 +71,74 @@ void bench_report_row(bool json, const char *const hosts[BENCH_SIDES], const str
   (void)fflush(stdout); /* not what a child has to print */
 }
 
+void bench_report_cache(bool json)
+{
+  in_cache = true;
+  first_row = true;
+  if (json) {
+    printf("\n], \"cache\": [");
+    return;
+  }
+  printf("\nthe cache: hits beside a module that knows its answers by heart (null), beside files and dns; "
+         "misses "
+         "beside dns\n");
+  printf("%-13s %-24s %9s %9s %-5s %-8s %7s %7s  %-8s %s\n", "", "", "ours", "other", "", "against", "value",
+         "", "bound", "met");
+}
+
+static void format_bound(const struct bench_judged *j, char *buf, size_t room)
+{
+  static const char *const sign[] = {[BENCH_AT_MOST] = "<=", [BENCH_BELOW] = "<", [BENCH_AT_LEAST] = ">="};
+
+  snprintf(buf, room, "%s %.4g", sign[j->limit], j->bound);
+}
+
+static void print_judged_json(const struct bench_judged *j, const char *bound)
+{
+  printf("%s\n  {\"row\": \"%s\", \"against\": \"%s\", \"bound\": \"%s\", ", first_row ? "" : ",", j->name,
+         j->against, bound);
+  if (j->missing)
+    printf("\"met\": null, \"note\": \"%s\"}", j->missing);
+  else
+    printf(
+        "\"unit\": \"%s\", \"ours\": %.4f, \"other\": %.4f, \"value\": %.4f, \"spread\": %.4f, \"met\": %s, "
+        "\"note\": \"%s\"}",
+        j->unit, j->ours, j->other, j->value, j->spread, j->met ? "true" : "false", j->note);
+}
+
+static void print_judged(const struct bench_judged *j, const char *bound)
+{
+  char spread[16] = "";
+
+  if (j->missing) {
+    printf("%-13s %-24s %9s %9s %-5s %-8s %15s  %-8s not measured: %s\n", j->name, j->shows, "-", "-", "",
+           j->against, "-", bound, j->missing);
+    return;
+  }
+  if (j->spread > 0)
+    snprintf(spread, sizeof spread, "+-%.3f", j->spread);
+  printf("%-13s %-24s %9.3f %9.3f %-5s %-8s %7.3f %7s  %-8s %s%s%s\n", j->name, j->shows, j->ours, j->other,
+         j->unit, j->against, j->value, spread, bound, j->met ? "yes" : "no", *j->note ? ": " : "", j->note);
+}
+
+void bench_report_judged(bool json, const struct bench_judged *j)
+{
+  char bound[32];
+
+  format_bound(j, bound, sizeof bound);
+  if (json)
+    print_judged_json(j, bound);
+  else
+    print_judged(j, bound);
+  ++*(j->missing ? &not_measured : j->met ? &met : &missed);
+  first_row = false;
+  (void)fflush(stdout);
+}
+
 void bench_report_end(bool json)
 {
   if (json)
     printf("\n]}\n");
+  else if (in_cache)
+    printf("%u bounds are met, %u are not, %u were not measured.\n", met, missed, not_measured);
 }

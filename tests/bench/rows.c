@@ -1,18 +1,24 @@
 #include "rows.h"
 
+#include "direct.h"
 #include "server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
-  BUFFER_LEN = 1024,   /* of gethostbyname_r: what glibc begins with */
-  FEW = 2,             /* addresses that are shown one by one */
-  NO_NAME = EAI_NONAME /* the one error that a row expects */
+  BUFFER_LEN = 1024,    /* of gethostbyname_r: what glibc begins with */
+  FEW = 2,              /* addresses that are shown one by one */
+  NO_NAME = EAI_NONAME, /* the one error that a row expects */
+  BATCH = 32,           /* direct calls: some 30 ns each, as long as reading the clock takes */
+  NAME_MAX_LEN = 64,    /* octets of a name that differs each time */
+  NAMES_MAX = 10000000, /* of one process */
 };
 
 /* Names of tools/tour/zone.c. */
@@ -36,11 +42,54 @@ const struct bench_row bench_rows[] = {
 };
 const size_t bench_row_count = sizeof bench_rows / sizeof bench_rows[0];
 
+const struct bench_row bench_cache_rows[] = {
+    {"direct-one", "4_r itself, one address", BENCH_DIRECT_4R, "www.example", AF_UNSPEC, false, false,
+     "192.0.2.10"},
+    {"direct-both", "4_r itself, one of each", BENCH_DIRECT_4R, "dual.example", AF_UNSPEC, false, false,
+     "192.0.2.20 2001:db8::20"},
+    {"direct-name", "2_r itself, one address", BENCH_DIRECT_2R, "www.example", AF_INET, false, false,
+     "192.0.2.10"},
+    {"hit-one", "AF_UNSPEC, one address", BENCH_GETADDRINFO, "www.example", AF_UNSPEC, false, false,
+     "192.0.2.10"},
+    {"hit-ipv4", "AF_INET, one address", BENCH_GETADDRINFO, "www.example", AF_INET, false, false,
+     "192.0.2.10"},
+    {"hit-both", "AF_UNSPEC, one of each", BENCH_GETADDRINFO, "dual.example", AF_UNSPEC, false, false,
+     "192.0.2.20 2001:db8::20"},
+    {"miss-one", "AF_INET, new names", BENCH_GETADDRINFO, ".new.example", AF_INET, false, false,
+     "192.0.2.70"},
+    {"miss-both", "AF_UNSPEC, new names", BENCH_GETADDRINFO, ".new.example", AF_UNSPEC, false, false,
+     "192.0.2.70 2001:db8::70"},
+};
+const size_t bench_cache_row_count = sizeof bench_cache_rows / sizeof bench_cache_rows[0];
+
 const char bench_hosts[] = "127.0.0.1 localhost\n"
                            "::1 localhost\n"
                            "192.0.2.50 router.home router\n";
 const char bench_resolv_conf[] = "nameserver " TOUR_SERVER "\n"
                                  "search branch.example depot.example office.example\n";
+
+static uint64_t next_name;
+
+const struct bench_row *bench_row_find(const char *name)
+{
+  for (size_t i = 0; i < bench_row_count; i++)
+    if (strcmp(bench_rows[i].name, name) == 0)
+      return &bench_rows[i];
+  for (size_t i = 0; i < bench_cache_row_count; i++)
+    if (strcmp(bench_cache_rows[i].name, name) == 0)
+      return &bench_cache_rows[i];
+  return NULL;
+}
+
+unsigned bench_row_batch(const struct bench_row *row)
+{
+  return row->call == BENCH_DIRECT_4R || row->call == BENCH_DIRECT_2R ? BATCH : 1;
+}
+
+void bench_names_renew(void)
+{
+  next_name = (uint64_t)getpid() * NAMES_MAX;
+}
 
 static int64_t read_clock(clockid_t clock)
 {
@@ -159,19 +208,40 @@ static int64_t by_getnameinfo(const struct bench_row *row, char *text, int *ret_
   return end - begin;
 }
 
+static int64_t by_direct_call(const struct bench_row *row, char *text, int *ret_code)
+{
+  struct bench_direct direct;
+  bool right = bench_direct_open(&direct, row);
+
+  int64_t begin = bench_now_ns();
+  for (unsigned i = 0; i < BATCH && right; i++)
+    right = bench_direct_call(&direct, row->asked);
+  int64_t end = bench_now_ns();
+  *ret_code = right ? 0 : EAI_FAIL;
+  if (text && right)
+    bench_direct_text(&direct, text);
+  return end - begin;
+}
+
 int64_t bench_look_up(const struct bench_row *row, char *text)
 {
   int64_t (*const by[])(const struct bench_row *, char *, int *) = {
-      [BENCH_GETADDRINFO] = by_getaddrinfo,
-      [BENCH_GETHOSTBYNAME] = by_gethostbyname,
-      [BENCH_GETNAMEINFO] = by_getnameinfo,
+      [BENCH_GETADDRINFO] = by_getaddrinfo, [BENCH_GETHOSTBYNAME] = by_gethostbyname,
+      [BENCH_GETNAMEINFO] = by_getnameinfo, [BENCH_DIRECT_4R] = by_direct_call,
+      [BENCH_DIRECT_2R] = by_direct_call,
   };
+  char fresh[NAME_MAX_LEN];
+  struct bench_row named = *row;
   bool fails = strcmp(row->right, "no such name") == 0;
   int code = 0;
 
   if (text)
     *text = '\0';
-  int64_t time_ns = by[row->call](row, text, &code);
+  if (*row->asked == '.') {
+    snprintf(fresh, sizeof fresh, "n%" PRIu64 "%s", next_name++, row->asked);
+    named.asked = fresh;
+  }
+  int64_t time_ns = by[row->call](&named, text, &code);
   if (text && code)
     append(text, code == NO_NAME      ? "no such name"
                  : code == EAI_SYSTEM ? strerror(errno)

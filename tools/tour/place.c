@@ -190,6 +190,20 @@ bool tour_place_enter(const char *hosts, const char *resolv_conf)
   return make_network() && make_etc(hosts, resolv_conf) && cover_nscd();
 }
 
+static bool cover(const char *path, unsigned long flags, const char *mode)
+{
+  if (mount("aiodns", path, "tmpfs", MS_NOSUID | MS_NODEV | flags, mode) != 0 && errno != ENOENT)
+    return failed(path);
+  return true;
+}
+
+bool tour_place_cover(bool writable)
+{
+  unsigned long flags = writable ? 0 : MS_RDONLY;
+
+  return cover("/run", flags, "mode=0755") && cover("/dev/shm", flags, "mode=1777");
+}
+
 bool tour_place_write(const char *name, const char *text)
 {
   char path[PATH_MAX];

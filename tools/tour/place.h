@@ -8,9 +8,16 @@
 
 #include <stdbool.h>
 
-/* Both print what went wrong, and are false then. */
+/* All print what went wrong, and are false then. */
 bool tour_place_enter(const char *hosts, const char *resolv_conf);
 bool tour_place_write(const char *name,
                       const char *text); /* another file of its /etc, in place of the one there */
+
+/*
+ * Empty folders in memory over /run and /dev/shm, where the module has its cache.  Where they cannot be
+ * written there is none, and every lookup asks.  In this process's mount namespace, over what an earlier call
+ * made.
+ */
+bool tour_place_cover(bool writable);
 
 #endif

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -23,6 +25,15 @@ struct sockets {
   int datagram, listener;
   int dead; /* never read */
 };
+
+/* Queries so far, in memory that the server's process and its parent's share. */
+static _Atomic uint32_t *asked;
+
+static size_t reply_to(const uint8_t *query, size_t len, uint8_t *reply)
+{
+  atomic_fetch_add_explicit(asked, 1, memory_order_relaxed); /* the reply itself orders it for who asked */
+  return tour_zone_reply(query, len, reply);
+}
 
 static int bound_socket(const char *address, int type)
 {
@@ -60,7 +71,7 @@ static void answer_datagram(int fd)
   ssize_t got = recvfrom(fd, query, sizeof query, 0, (struct sockaddr *)&from, &from_len);
   if (got < 0)
     return;
-  size_t len = tour_zone_reply(query, (size_t)got, reply);
+  size_t len = reply_to(query, (size_t)got, reply);
   if (len)
     (void)sendto(fd, reply, len, 0, (const struct sockaddr *)&from, from_len); /* lost: it asks again */
 }
@@ -75,7 +86,7 @@ static bool answer_message(int fd)
   size_t len = (size_t)prefix[0] << 8 | prefix[1];
   if (len == 0 || len > sizeof query || recv(fd, query, len, MSG_WAITALL) != (ssize_t)len)
     return false;
-  len = tour_zone_reply(query, len, reply + 2);
+  len = reply_to(query, len, reply + 2);
   reply[0] = (uint8_t)(len >> 8);
   reply[1] = (uint8_t)len;
   return len && send(fd, reply, 2 + len, MSG_NOSIGNAL) == (ssize_t)(2 + len);
@@ -118,7 +129,8 @@ pid_t tour_server_start(void)
   };
   pid_t parent = getpid(), pid = -1;
 
-  if (sockets.datagram >= 0 && sockets.listener >= 0 && sockets.dead >= 0)
+  asked = mmap(NULL, sizeof *asked, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (asked != MAP_FAILED && sockets.datagram >= 0 && sockets.listener >= 0 && sockets.dead >= 0)
     pid = fork();
   if (pid == 0) {
     /* However the tour ends, its server does not stay. */
@@ -130,6 +142,11 @@ pid_t tour_server_start(void)
   close_sockets(&sockets);
   errno = error;
   return pid;
+}
+
+uint32_t tour_server_asked(void)
+{
+  return atomic_load_explicit(asked, memory_order_relaxed);
 }
 
 void tour_server_stop(pid_t pid)

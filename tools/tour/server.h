@@ -3,6 +3,7 @@
 #ifndef TOUR_SERVER_H
 #define TOUR_SERVER_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #define TOUR_SERVER      "127.0.0.1"
@@ -11,6 +12,9 @@
 /* Both are reachable once it returns.  The process, to be ended with tour_server_stop; -1 and errno on
  * failure. */
 pid_t tour_server_start(void);
+
+/* How many queries it has had since; only once it was started. */
+uint32_t tour_server_asked(void);
 
 void tour_server_stop(pid_t pid);
 

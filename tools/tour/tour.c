@@ -207,6 +207,9 @@ int main(void)
     fprintf(stderr, "Start the tour as ./run without arguments.\n");
     return EXIT_FAILURE;
   }
+  /* No cache: each of its lookups asks. */
+  if (!tour_place_cover(false))
+    return EXIT_FAILURE;
   pid_t server = tour_server_start();
   if (server < 0) {
     perror("aiodns-tour: cannot start its DNS server");
