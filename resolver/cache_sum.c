@@ -152,8 +152,9 @@ static inline uint64_t take(const uint64_t *from, uint8_t *to, size_t i)
 }
 
 /*
- * A step of a sum.  One factor is in the result, too: whoever knows the key can make the other one 0, and the
- * chain must not forget by that what came before, the record's name and time.
+ * A step of a sum.  One factor is in the result, too: whoever knows the key can make the other one 0 and the
+ * chain forget what came before.  There are words that still do that; so the second word, a record's time of
+ * storing, is part of the result once more: no mix of two records has it.
  */
 static inline uint64_t chain(uint64_t state, uint64_t word)
 {
@@ -168,12 +169,13 @@ static inline uint64_t sum(const uint64_t key[2], uint64_t first, const uint64_t
   uint64_t x = secret.c, y = secret.d;
 
   take(from, to, 0);
+  const uint64_t second = take(from, to, 1);
   for (size_t i = 0;;) {
-    x = chain(x ^ first, take(from, to, i + 1) ^ secret.a);
+    x = chain(x ^ first, (i == 0 ? second : take(from, to, i + 1)) ^ secret.a);
     y = chain(y ^ take(from, to, i + 2), take(from, to, i + 3) ^ secret.b);
     i += AIODNS_CACHE_BLOCK / sizeof *from;
     if (i >= len / sizeof *from)
-      return chain(x ^ secret.b, y ^ secret.a) ^ y;
+      return chain(x ^ secret.b, y ^ secret.a) ^ y ^ second;
     first = take(from, to, i);
   }
 }

@@ -152,7 +152,8 @@ static void put_times(struct aiodns_slot *slot, const struct place *place, uint6
 {
   uint64_t last_ns = place->victim.stored_ns;
 
-  /* No two records of a slot have the same time; one from the future was never a record. */
+  /* Of two records of a slot, one after the other, the second has a later time; one from the future was never
+   * a record. */
   slot->stored_ns = last_ns >= now_ns && last_ns - now_ns < 1000000 ? last_ns + 1 : now_ns;
   life_ns = life_of(slot, place, now_ns, life_ns);
   if (life_ns == 0) {

@@ -87,7 +87,7 @@ def checksum(key, first, octets):
     for at in range(0, len(words), 4):
         x = chain(x ^ words[at], words[at + 1] ^ a)
         y = chain(y ^ words[at + 2], words[at + 3] ^ b)
-    return chain(x ^ b, y ^ a) ^ y
+    return chain(x ^ b, y ^ a) ^ y ^ words[1]
 
 
 def wire(*labels):
