@@ -123,8 +123,10 @@ struct aiodns_cache_wish {
 /* What a record has beside the answer itself. */
 struct aiodns_record_facts {
   uint8_t flags;
-  bool expired; /* there is a record, but its time is over; all else is 0 then */
-  uint64_t stored_ns, expires_ns;
+  bool expired;  /* there is a record, but its time is over; all else is 0 then */
+  uint32_t turn; /* of the wish */
+  uint64_t stored_ns, expires_ns, checksum;
+  const struct aiodns_slot *slot; /* where it is mapped */
 };
 
 /* The size of a file with so many sets. */

@@ -338,8 +338,10 @@ static inline bool find(const struct search *search, size_t size, void *buf)
       whole = copy_slot(cache, first + way, slot, size, buf);
     if (!whole || !is_question(copy, search) || copy->stored_ns > search->wish->now_ns + AIODNS_CACHE_TICK_NS)
       continue;
-    if (is_for(copy, search->wish))
+    if (is_for(copy, search->wish)) {
+      search->facts->slot = slot;
       return true;
+    }
     search->facts->expired = true;
   }
   return false;
@@ -351,8 +353,12 @@ static bool put_found(const struct search *search, const struct aiodns_slot *cop
 
   if (!put_answer(copy, wish->name, wish->now_ns, wish->turn, search->answer))
     return false;
-  *search->facts = (struct aiodns_record_facts){
-      .flags = copy->flags, .stored_ns = copy->stored_ns, .expires_ns = copy->expires_ns};
+  search->facts->flags = copy->flags;
+  search->facts->expired = false;
+  search->facts->stored_ns = copy->stored_ns;
+  search->facts->expires_ns = copy->expires_ns;
+  search->facts->checksum = copy->checksum;
+  search->facts->turn = wish->turn;
   return true;
 }
 

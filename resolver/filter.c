@@ -101,6 +101,13 @@ static bool knows(const struct aiodns_filter *filter, uint64_t state)
          atomic_load_explicit(&filter->state[1], memory_order_acquire) == (uint32_t)(state >> 32);
 }
 
+bool aiodns_filter_relies_on(const struct aiodns_filter *filter, uint64_t state)
+{
+  uint32_t sequence = atomic_load_explicit(&filter->sequence, memory_order_acquire);
+  return sequence != 0 && sequence % 2 == 0 && knows(filter, state) &&
+         atomic_load_explicit(&filter->sequence, memory_order_relaxed) == sequence;
+}
+
 /* ABSENT_STATE where there is no file. */
 static bool look(const char *path, uint64_t *state)
 {

@@ -60,6 +60,9 @@ enum aiodns_filter_word {
 enum aiodns_filter_word aiodns_filter_ask(const struct aiodns_filter *filter, const char *path, uint64_t hash,
                                           uint64_t *state);
 
+/* Whether this state is one that can be relied on: what is found in it holds until another one is seen. */
+bool aiodns_filter_relies_on(const struct aiodns_filter *filter, uint64_t state);
+
 /*
  * Begins to learn from an open file, none of which has been read yet; false: its state cannot be relied on.
  * Then every entry is added, and all are shared.

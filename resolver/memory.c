@@ -106,10 +106,12 @@ static unsigned recall_from(struct aiodns_memory *memory, enum aiodns_tier_kind 
     return 0;
   unsigned found = aiodns_cache_read(&map.cache, wish, answer, facts);
   for (unsigned i = 0; i < 2; i++) {
-    if (found >> i & 1)
+    if (found >> i & 1) {
       flags[i] = facts[i].flags;
-    else if (wish->wanted >> i & 1 && facts[i].expired && memory->now_ns == 0)
+      memory->facts[i] = facts[i];
+    } else if (wish->wanted >> i & 1 && facts[i].expired && memory->now_ns == 0) {
       count_once(&memory->expired, wish->type[i], AIODNS_COUNT_EXPIRED);
+    }
   }
   return found;
 }

@@ -37,6 +37,7 @@ struct aiodns_memory {
   uint64_t now_ns, began_ns;      /* as in struct aiodns_cache_wish; now_ns 0: to be read each time */
   struct aiodns_shared_own own;
   struct aiodns_flight flight;
+  struct aiodns_record_facts facts[2]; /* of what was recalled last, by type */
   /* Types that were found to be asked by others, and to have expired: of this candidate, as in count_once()
    */
   uint8_t waits, expired;

@@ -5,6 +5,7 @@
 #include "hosts.h"
 #include "left.h"
 #include "lookup_cache.h"
+#include "recent.h"
 #include "special.h"
 
 /* Has gone from the stack where the cache has answered. */
@@ -147,6 +148,9 @@ static void look_up(struct aiodns_result *result, const struct __res_state *stat
     result->source = AIODNS_SOURCE_CACHE;
   else
     ask_servers(result, &conf, &from, text, name, family, as_is);
+  if (result->source == AIODNS_SOURCE_CACHE && result->outcome == AIODNS_ANSWER && text && !as_is &&
+      aiodns_filter_relies_on(&etc_hosts.filter, moment->hosts))
+    aiodns_recent_put(moment, state, text, family, result, memory.facts);
   aiodns_memory_done(&memory);
 }
 
@@ -197,6 +201,8 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
   aiodns_moment_get(&moment);
   uint64_t hosts = moment.hosts;
   result_init(ret, family == AF_INET6 ? 16 : 4, 16);
+  if (aiodns_recent_get(&moment, state, name, family, ret))
+    return;
   unsigned found = aiodns_hosts_by_name(&etc_hosts, name, family, ret->answer, &ret->first, &moment.hosts);
   if (moment.hosts != hosts)
     aiodns_moment_put(&moment);
