@@ -1,10 +1,10 @@
 #include "stash.h"
 
+#include "kernel.h"
 #include "thread.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct stash {
   uintptr_t thread;
@@ -20,9 +20,7 @@ static _Atomic unsigned kept; /* how often something was; 0 in nearly all proces
 
 static uint64_t now_ns(void)
 {
-  struct timespec now = {0};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+  return aiodns_kernel_clock_ns(CLOCK_MONOTONIC_COARSE);
 }
 
 static size_t key_len(const struct aiodns_stash_key *key)

@@ -6,7 +6,6 @@
 #include "tier.h"
 
 #include <string.h>
-#include <time.h>
 
 typedef uint64_t __attribute__((may_alias)) counter_word;
 
@@ -104,9 +103,7 @@ void aiodns_counters_use(const struct aiodns_tier *tier)
   if (atomic_load_explicit(&mapped_for, memory_order_relaxed) == wanted || !aiodns_hold(&holder))
     return;
   unmap();
-  struct timespec now = {0};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  uint64_t now_ns = (uint64_t)aiodns_kernel_in_ns(now.tv_sec, now.tv_nsec);
+  uint64_t now_ns = aiodns_kernel_clock_ns(CLOCK_MONOTONIC_COARSE);
   if (tier && (now_ns >= again_ns || again_for != wanted) && handles_forks() && has_page()) {
     again_ns = map_file(tier) && atomic_load(&mapped_for) == 0 ? now_ns + AGAIN_NS : 0;
     again_for = wanted;

@@ -175,6 +175,14 @@ static inline ssize_t aiodns_kernel_read_link(const char *path, char *buf, size_
   return syscall(SYS_readlinkat, AT_FDCWD, path, buf, room);
 }
 
+/* A clock of clock_gettime(2), by the vDSO; 0 where there is none. */
+static inline uint64_t aiodns_kernel_clock_ns(clockid_t clock)
+{
+  struct timespec now = {0};
+  clock_gettime(clock, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 /* ---- Which file it is, and in which state ---- */
 
 struct aiodns_kernel_file {

@@ -1,9 +1,9 @@
 #include "moment.h"
 
+#include "kernel.h"
 #include "thread.h"
 
 #include <stdalign.h>
-#include <time.h>
 
 enum {
   TRIES = 4,           /* places that a thread may have */
@@ -21,16 +21,9 @@ struct place {
 
 static struct place places[AIODNS_MOMENT_PLACES];
 
-static uint64_t now_ns(clockid_t clock)
-{
-  struct timespec now = {0};
-  clock_gettime(clock, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 uint64_t aiodns_moment_boot_ns(void)
 {
-  return now_ns(CLOCK_BOOTTIME);
+  return aiodns_kernel_clock_ns(CLOCK_BOOTTIME);
 }
 
 static struct place *place_at(uintptr_t thread, unsigned i)
@@ -54,7 +47,7 @@ static bool read_place(const struct place *place, struct aiodns_moment *ret)
 void aiodns_moment_get(struct aiodns_moment *ret)
 {
   uintptr_t thread = aiodns_thread_self();
-  uint64_t tick_ns = now_ns(CLOCK_MONOTONIC_COARSE);
+  uint64_t tick_ns = aiodns_kernel_clock_ns(CLOCK_MONOTONIC_COARSE);
   struct place *place = place_of(thread);
 
   if (!place || !read_place(place, ret) || ret->tick_ns != tick_ns || ret->thread != thread)

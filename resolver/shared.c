@@ -4,7 +4,6 @@
 #include "thread.h"
 
 #include <string.h>
-#include <time.h>
 
 enum {
   AGAIN_NS = 1000000000,    /* for a folder that was not there, or a file that could not be made */
@@ -84,9 +83,7 @@ static void publish_found(struct state *state)
 
 static uint64_t now_ns(void)
 {
-  struct timespec now = {0};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return (uint64_t)aiodns_kernel_in_ns(now.tv_sec, now.tv_nsec);
+  return aiodns_kernel_clock_ns(CLOCK_MONOTONIC_COARSE);
 }
 
 static bool same_file(const struct aiodns_kernel_file *a, const struct aiodns_kernel_file *b)

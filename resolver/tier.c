@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 enum {
   MODE_BITS = 07777,
@@ -372,11 +371,10 @@ enum aiodns_tier_verdict aiodns_tier_map(const struct aiodns_tier *tier, const s
 static void remove_abandoned(const char *path)
 {
   struct aiodns_kernel_file file;
-  struct timespec now;
 
-  if (aiodns_kernel_stat_link(path, &file) != 0 || clock_gettime(CLOCK_REALTIME, &now) != 0)
+  if (aiodns_kernel_stat_link(path, &file) != 0)
     return;
-  int64_t age_ns = aiodns_kernel_in_ns(now.tv_sec, now.tv_nsec) - file.changed_ns;
+  int64_t age_ns = (int64_t)aiodns_kernel_clock_ns(CLOCK_REALTIME) - file.changed_ns;
   if (age_ns < 0 || age_ns > aiodns_kernel_in_ns(ABANDONED_S, 0))
     aiodns_kernel_unlink(path);
 }
