@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-typedef uint64_t __attribute__((may_alias)) counter_word;
+/* Where 64 bits need not be aligned to be loaded, they must be to be added to. */
+typedef uint64_t __attribute__((may_alias, aligned(8))) counter_word;
 
 _Static_assert(sizeof(counter_word) * AIODNS_COUNTERS_STRIPES * AIODNS_COUNTERS_STRIPE ==
                    AIODNS_COUNTERS_SIZE,

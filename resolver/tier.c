@@ -342,7 +342,7 @@ static bool has_good_cache(const struct aiodns_tier *tier)
 enum aiodns_tier_verdict aiodns_tier_map(const struct aiodns_tier *tier, const struct aiodns_tier_map *over,
                                          struct aiodns_tier_map *ret)
 {
-  struct aiodns_tier_map map;
+  struct aiodns_tier_map map = {0};
   int fd, place = aiodns_left_reserve();
 
   if (place == AIODNS_LEFT_NONE) {

@@ -222,7 +222,7 @@ static void miss_what_is_no_record(void)
   uint64_t buf[AIODNS_CACHE_LARGE / sizeof(uint64_t)];
   int fd = ground_make(SMALL_SETS, LARGE_SETS);
   struct aiodns_cache cache = map_before_nothing(fd);
-  struct record record;
+  struct record record = {0};
 
   record_make(&record, WHICH, 0);
   for (unsigned manner = 0; manner < MANNERS; manner++) {
@@ -259,9 +259,9 @@ static void limit(rlim_t most)
 
 static uint64_t place_of(const struct aiodns_cache *cache, unsigned which)
 {
-  uint64_t buf[AIODNS_CACHE_LARGE / sizeof(uint64_t)];
+  uint64_t buf[AIODNS_CACHE_LARGE / sizeof(uint64_t)] = {0};
   const struct aiodns_slot *slot = (const void *)buf;
-  struct record record;
+  struct record record = {0};
 
   record_make(&record, which, 0);
   uint64_t hash = aiodns_cache_hash(cache, &record.question);

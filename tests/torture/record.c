@@ -112,7 +112,7 @@ bool record_put(const struct record *record, const struct aiodns_cache *cache, i
 
 bool record_store(const struct aiodns_cache *cache, int fd, unsigned which, uint32_t salt, uint64_t now_ns)
 {
-  struct record record;
+  struct record record = {0};
 
   record_make(&record, which, salt);
   bool stored = record_put(&record, cache, fd, now_ns);
@@ -143,18 +143,20 @@ static bool is_record(const struct record *record, const struct aiodns_answer *a
                       const struct aiodns_record_facts *facts, uint64_t now_ns)
 {
   const struct aiodns_answer *other = &record->answer;
+  /* What was stored behind the reader's look at the clock has its whole life. */
+  uint64_t since_ns = now_ns > facts->stored_ns ? now_ns : facts->stored_ns;
 
   return answer->outcome == other->outcome && answer->name_count == other->name_count &&
          answer->address_count == other->address_count && answer->address_len == other->address_len &&
          answer->canonical_offset == other->canonical_offset && same_octets(&answer->names, &other->names) &&
          same_octets(&answer->addresses, &other->addresses) && facts->flags == record->flags &&
-         answer->ttl_s == (facts->expires_ns - now_ns + SECOND - 1) / SECOND;
+         answer->ttl_s == (facts->expires_ns - since_ns + SECOND - 1) / SECOND;
 }
 
 enum record_seen record_read(const struct aiodns_cache *cache, unsigned which, uint64_t now_ns,
                              uint32_t *ret_salt)
 {
-  struct record record;
+  struct record record = {0};
   struct aiodns_answer answer;
   struct aiodns_record_facts facts;
   enum record_seen seen = RECORD_NONE;

@@ -159,7 +159,7 @@ static struct tracee begin(const struct change *change, struct record *record)
 /* Returns the number of its instructions. */
 static unsigned stop_at_each(const struct change *change, bool beside)
 {
-  struct record record;
+  struct record record = {0};
   struct seen seen = {0};
   unsigned steps = 0;
   struct tracee tracee = begin(change, &record);
@@ -189,7 +189,7 @@ static unsigned stride_of(unsigned steps, unsigned budget)
 
 static void kill_after_each(const struct change *change, unsigned steps, unsigned budget)
 {
-  struct record record;
+  struct record record = {0};
   struct seen seen = {0};
   unsigned stride = stride_of(steps, budget), kills = 0;
 
@@ -286,7 +286,7 @@ static void race_reader(const char *name, const struct pair *pair, enum answer l
 
 static void take(uint32_t salt, uint32_t *ret_number, uint64_t *slot)
 {
-  struct record record;
+  struct record record = {0};
   uint32_t count = aiodns_cache_slots(&cache);
 
   record_make(&record, RACED, salt);

@@ -416,7 +416,7 @@ static void compare_images(const struct run *run)
   }
   CHECK(memcmp(image[0].base, image[1].base, size) == 0);
   CHECK(found > QUESTIONS / 4);
-  printf("%u stores by either: the same file, with %u of %u questions\n", IMAGE_STORES, found, QUESTIONS);
+  printf("%d stores by either: the same file, with %u of %d questions\n", IMAGE_STORES, found, QUESTIONS);
 }
 
 static void share_board(void)

@@ -23,7 +23,7 @@ static bool is_open(int fd)
 
 static void note_file(int place, int fd)
 {
-  struct aiodns_kernel_file file;
+  struct aiodns_kernel_file file = {0};
   assert_int_equal(aiodns_kernel_stat(fd, "", &file), 0);
   aiodns_left_know(file.device, file.inode);
   aiodns_left_note_file(place, fd, file.device, file.inode);
