@@ -8,7 +8,7 @@
  * is the caller's.  A claim that was waited for in vain (its holder is stopped) is not waited for again by
  * this process until it has been free once.
  *
- * Costs: three system calls for a claim, and one more that notes it (left.h).
+ * Costs: four system calls for a claim (open, fstat, fcntl, close); once a process, one more (left.h).
  */
 #ifndef AIODNS_FLIGHT_H
 #define AIODNS_FLIGHT_H

@@ -1,9 +1,10 @@
 /*
  * The whole life of a lookup for a caller that waits: valid name? hosts(5)? special-use? else the servers.
  *
- * Any thread; what outlives a call, beside what the caller holds, is two small tables (filter.h, left.h).
- * Uses about 13 KiB of stack at the most, of the 16 that a thread must have for the module; allocates only
- * for what a usual answer does not need (answer.h, TCP).
+ * Any thread; what outlives a call, beside what the caller holds, are small static tables (filter.h,
+ * moment.h, recent.h, left.h), read-only maps of the caches (shared.h), and a page of counters.  Uses 15.5
+ * KiB of stack at the most, of the 16 that a thread must have for the module; allocates only for what a usual
+ * answer does not need (answer.h, TCP).
  */
 #ifndef AIODNS_RESOLVE_H
 #define AIODNS_RESOLVE_H
