@@ -12,17 +12,23 @@ enum kind {
   KIND_WRITER,  /* a descriptor that can write, or is about to be opened */
 };
 
+struct open {
+  int fd;
+  uint64_t device, inode;
+};
+
 struct place {
   _Atomic uintptr_t owner; /* whose; 0: nobody's. All else here is the owner's alone, but for forks */
   _Atomic unsigned kind;
   unsigned count;
-  struct {
-    int fd;
-    uint64_t device, inode;
-  } open[AIODNS_LEFT_DESCRIPTORS];
+  struct open first;
 };
 
 static struct place place[AIODNS_LEFT_PLACES];
+/* More than one descriptor, for a place whose number is small. */
+static struct open more[AIODNS_LEFT_LONG_PLACES][AIODNS_LEFT_DESCRIPTORS - 1];
+/* Places behind this one have never been taken. */
+static _Atomic int reach;
 
 enum {
   KNOWN_MAX = 8,    /* files: claims, cache and counters, and perhaps a newer cache or another user's */
@@ -41,15 +47,22 @@ static _Atomic unsigned taken;
 enum { SUSPICION = 1 << 30 };
 static _Atomic unsigned forks;
 
+static struct open *open_of(struct place *of, unsigned i)
+{
+  return i == 0 ? &of->first : &more[of - place][i - 1];
+}
+
 /* All but those that are spared. */
 static void close_all(struct place *of, bool (*spared)(int fd))
 {
   struct aiodns_kernel_file file;
 
-  for (unsigned i = 0; i < of->count; i++)
-    if (aiodns_kernel_stat(of->open[i].fd, "", &file) == 0 && file.inode == of->open[i].inode &&
-        file.device == of->open[i].device && !(spared && spared(of->open[i].fd)))
-      aiodns_kernel_close(of->open[i].fd);
+  for (unsigned i = 0; i < of->count; i++) {
+    const struct open *open = open_of(of, i);
+    if (aiodns_kernel_stat(open->fd, "", &file) == 0 && file.inode == open->inode &&
+        file.device == open->device && !(spared && spared(open->fd)))
+      aiodns_kernel_close(open->fd);
+  }
   of->count = 0;
 }
 
@@ -63,7 +76,7 @@ void aiodns_left_close(void)
 {
   if (atomic_load_explicit(&taken, memory_order_relaxed) == 0)
     return;
-  for (unsigned i = 0; i < AIODNS_LEFT_PLACES; i++) {
+  for (int i = 0; i < atomic_load(&reach); i++) {
     if (atomic_load_explicit(&place[i].owner, memory_order_acquire) != aiodns_thread_self())
       continue;
     close_all(&place[i], NULL);
@@ -76,7 +89,7 @@ void aiodns_left_close(void)
 /* Whether another thread may have one open. */
 static bool someone_writes(void)
 {
-  for (unsigned i = 0; i < AIODNS_LEFT_PLACES; i++) {
+  for (int i = 0; i < atomic_load(&reach); i++) {
     uintptr_t owner = atomic_load(&place[i].owner);
     if (owner != 0 && owner != aiodns_thread_self() && atomic_load(&place[i].kind) != KIND_SOCKETS)
       return true;
@@ -109,10 +122,10 @@ static void after_fork_in_parent(void)
 /* Whether a place of this thread has this number: an old note of another one's may have it, too. */
 static bool is_own_number(int fd)
 {
-  for (unsigned i = 0; i < AIODNS_LEFT_PLACES; i++)
+  for (int i = 0; i < atomic_load(&reach); i++)
     if (atomic_load(&place[i].owner) == aiodns_thread_self())
       for (unsigned k = 0; k < place[i].count; k++)
-        if (place[i].open[k].fd == fd)
+        if (open_of(&place[i], k)->fd == fd)
           return true;
   return false;
 }
@@ -174,7 +187,7 @@ static void after_fork_in_child(void)
 
   if (atomic_exchange(&forks, 0) & SUSPICION)
     close_writers();
-  for (unsigned i = 0; i < AIODNS_LEFT_PLACES; i++) {
+  for (int i = 0; i < atomic_load(&reach); i++) {
     uintptr_t owner = atomic_load(&place[i].owner);
     /* A signal's handler may fork in the middle of a lookup, which then goes on in both. */
     if (owner == aiodns_thread_self())
@@ -187,7 +200,11 @@ static void after_fork_in_child(void)
   atomic_store(&taken, own); /* counted anew: it was not copied at the same moment as the places */
 }
 
-/* Whether the handlers are registered; libc's function is asked once, and again where it had no memory. */
+/*
+ * Whether the handlers are registered; libc's function is asked when we are loaded, when no other thread can
+ * be here yet, and again where it had no memory.
+ */
+__attribute__((constructor)) static void register_at_load(void);
 static bool handles_forks(void)
 {
   static _Atomic unsigned state; /* 0: not asked; 1: some thread is at it; 2: registered */
@@ -202,14 +219,29 @@ static bool handles_forks(void)
   return done;
 }
 
+static void register_at_load(void)
+{
+  handles_forks();
+}
+
 /* ---- Places ---- */
+
+/* Before a place is taken: whoever looks for those that are must not stop short of it. */
+static void reach_to(int end)
+{
+  int before = atomic_load(&reach);
+
+  while (before < end && !atomic_compare_exchange_weak(&reach, &before, end))
+    ;
+}
 
 static int take_place(enum kind kind)
 {
-  for (int i = 0; i < AIODNS_LEFT_PLACES; i++) {
+  for (int i = 0; i < (kind == KIND_SOCKETS ? AIODNS_LEFT_LONG_PLACES : AIODNS_LEFT_PLACES); i++) {
     uintptr_t nobody = 0;
     if (atomic_load_explicit(&place[i].owner, memory_order_relaxed) != 0)
       continue;
+    reach_to(i + 1);
     /* First, so that whoever jumps out of here leaves nothing that is not counted. */
     atomic_fetch_add(&taken, 1);
     if (atomic_compare_exchange_strong(&place[i].owner, &nobody, aiodns_thread_self())) {
@@ -237,9 +269,7 @@ int aiodns_left_reserve(void)
 
 static void add(struct place *of, int fd, uint64_t device, uint64_t inode)
 {
-  of->open[of->count].fd = fd;
-  of->open[of->count].device = device;
-  of->open[of->count].inode = inode;
+  *open_of(of, of->count) = (struct open){.fd = fd, .device = device, .inode = inode};
   atomic_signal_fence(memory_order_release); /* a jump out of here leaves a short list, never a wrong one */
   of->count++;
 }

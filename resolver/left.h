@@ -24,8 +24,9 @@
 #include <stdint.h>
 
 enum {
-  AIODNS_LEFT_PLACES = 32,      /* lookups that wait or write at the same moment, or have left something */
-  AIODNS_LEFT_DESCRIPTORS = 12, /* of one lookup */
+  AIODNS_LEFT_PLACES = 512,     /* descriptors that can write at the same moment, or have been left */
+  AIODNS_LEFT_LONG_PLACES = 32, /* lookups that have waited long at the same moment, or been left */
+  AIODNS_LEFT_DESCRIPTORS = 12, /* of one of those */
   AIODNS_LEFT_NONE = -1,
 };
 

@@ -9,6 +9,8 @@ enum {
   AGAIN_NS = 1000000000,    /* for a folder that was not there, or a file that could not be made */
   WAIT_FOR_MAKER_US = 1000, /* another process is making the file: looked for so often */
   WAITS_FOR_MAKER = 10,
+  WAIT_FOR_HOLDER_US = 250, /* another thread is at it: tried so often */
+  WAITS_FOR_HOLDER = 40,
 };
 
 /* What readers get. */
@@ -29,9 +31,10 @@ _Static_assert(sizeof(struct found) % sizeof(aiodns_word) == 0, "copied by words
 struct state {
   AIODNS_SHARED_WORDS(struct mapped) public_map;
   AIODNS_SHARED_WORDS(struct found) public_found; /* with a path, once there is a folder */
+  _Atomic bool stuck;                             /* the holder was waited for in vain */
   aiodns_holder holder;                           /* all else is the holder's */
-  bool tried;                                     /* to find the folder */
-  uint32_t uid;
+  /* For whom a folder was looked for, and for whom one would have been made: its uid, and 1. 0: nobody */
+  _Atomic uint32_t found_for, made_for;
   uint64_t find_again_ns, make_again_ns;
   enum aiodns_tier_verdict folder, verdict;
   struct mapped now;
@@ -79,6 +82,30 @@ static void publish_found(struct state *state)
   publish(&state->public_found.sequence, state->public_found.word, &state->found, sizeof state->found);
 }
 
+static bool is_for(const _Atomic uint32_t *whom, uint32_t uid)
+{
+  return atomic_load_explicit(whom, memory_order_acquire) == uid + 1;
+}
+
+/*
+ * For those who have nothing to go on with: what the holder finds is there in a moment.  One that stands
+ * still is waited for once.
+ */
+static bool hold_or_wait(struct state *state)
+{
+  for (unsigned i = 0; !aiodns_hold(&state->holder); i++) {
+    if (atomic_load_explicit(&state->stuck, memory_order_relaxed))
+      return false;
+    if (i == WAITS_FOR_HOLDER) {
+      atomic_store_explicit(&state->stuck, true, memory_order_relaxed);
+      return false;
+    }
+    aiodns_kernel_sleep(WAIT_FOR_HOLDER_US);
+  }
+  atomic_store_explicit(&state->stuck, false, memory_order_relaxed);
+  return true;
+}
+
 /* ---- Looking ---- */
 
 static uint64_t now_ns(void)
@@ -120,7 +147,7 @@ static void map(struct state *state, const struct aiodns_kernel_file *file)
   if (state->now.map.id.inode == file->inode && state->now.map.id.device == file->device)
     state->found.file = *file; /* else it was replaced just now: the next look will map again */
   state->place = state->now.map;
-  state->now.uid = state->uid;
+  state->now.uid = atomic_load(&state->found_for) - 1;
   publish_map(state);
   publish_found(state);
 }
@@ -131,18 +158,17 @@ static void find(struct state *state, enum aiodns_tier_kind kind, uint32_t uid, 
   state->folder = aiodns_tier_find(&state->found.own.tier, kind, uid, make);
   if (state->folder == AIODNS_TIER_GOOD)
     aiodns_tier_path(&state->found.own.tier, AIODNS_TIER_CACHE, state->found.own.path);
-  state->tried = true;
-  state->uid = uid;
   state->refused.inode = 0;
   state->find_again_ns = now_ns() + AGAIN_NS;
   publish_found(state);
+  atomic_store_explicit(&state->found_for, uid + 1, memory_order_release);
 }
 
 static void look(struct state *state, enum aiodns_tier_kind kind, uint32_t uid)
 {
   struct aiodns_kernel_file file;
 
-  if (!state->tried || state->uid != uid ||
+  if (!is_for(&state->found_for, uid) ||
       (state->folder != AIODNS_TIER_GOOD && now_ns() >= state->find_again_ns)) {
     give_up(state);
     find(state, kind, uid, false);
@@ -173,7 +199,7 @@ void aiodns_shared_look(enum aiodns_tier_kind kind, uint32_t uid)
   if (get_found(state, uid, &found) && found.file.inode != 0 &&
       aiodns_kernel_stat_link(found.own.path, &file) == 0 && same_file(&file, &found.file))
     return;
-  if (!aiodns_hold(&state->holder))
+  if (!(is_for(&state->found_for, uid) ? aiodns_hold(&state->holder) : hold_or_wait(state)))
     return;
   look(state, kind, uid);
   aiodns_let_go(&state->holder);
@@ -194,14 +220,15 @@ bool aiodns_shared_own(enum aiodns_self self, uint32_t uid, struct aiodns_shared
   if (self == AIODNS_SELF_MIXED)
     return false;
   if (!get_found(state, uid, &found)) {
-    if (!aiodns_hold(&state->holder))
+    if (!(is_for(&state->made_for, uid) ? aiodns_hold(&state->holder) : hold_or_wait(state)))
       return false;
-    if (!state->tried || state->uid != uid ||
+    if (!is_for(&state->found_for, uid) ||
         (state->folder != AIODNS_TIER_GOOD && now_ns() >= state->make_again_ns)) {
       give_up(state);
       find(state, kind_of(self), uid, true);
       state->make_again_ns = state->folder == AIODNS_TIER_GOOD ? 0 : now_ns() + AGAIN_NS;
     }
+    atomic_store_explicit(&state->made_for, uid + 1, memory_order_release);
     found = state->found;
     aiodns_let_go(&state->holder);
     if (!found.own.path[0])
@@ -253,7 +280,7 @@ bool aiodns_shared_make(enum aiodns_self self, uint32_t uid)
   enum aiodns_tier_kind kind = kind_of(self);
   struct state *state = &states[kind];
 
-  if (self == AIODNS_SELF_MIXED || !aiodns_hold(&state->holder))
+  if (self == AIODNS_SELF_MIXED || !hold_or_wait(state))
     return false;
   look(state, kind, uid);
   bool good = state->now.map.cache.base != NULL;

@@ -153,6 +153,24 @@ def test_threads_before_there_is_a_file(new):
         assert kinds(server) == ["A", "AAAA"]
 
 
+def test_threads_of_a_new_program_and_a_name_that_is_known(fresh):
+    with serving(fresh, scripted.records({NAME: DATA})) as server:
+        run_one(gai(NAME))
+        asked = len(kinds(server))
+        for _ in range(10):
+            with program() as client:
+                assert answers_of(client, threads(*[gai(NAME)] * 100)) == [BOTH] * 100
+        assert len(kinds(server)) == asked
+
+
+def test_threads_with_more_names_in_flight_than_any_pool_has(fresh):
+    names = [f"n{i}.scripted.test" for i in range(200)]
+    with serving(fresh, slowly) as server, program() as client:
+        assert answers_of(client, threads(*[gai(name) for name in names])) == [BOTH] * len(names)
+        assert len(server.distinct()) == 2 * len(names)
+        assert all(lives(name) == {"A": scripted.TTL, "AAAA": scripted.TTL} for name in names)
+
+
 @again_if_late
 def test_waiting_is_counted(fresh):
     gate = Gate()

@@ -111,6 +111,9 @@ static void places_are_bounded(void **state)
   assert_int_equal(aiodns_left_reserve(), AIODNS_LEFT_NONE);
   assert_int_equal(aiodns_left_note(AIODNS_LEFT_NONE, &fd, 1), AIODNS_LEFT_NONE);
   aiodns_left_forget(AIODNS_LEFT_NONE);
+  aiodns_left_forget(place[AIODNS_LEFT_LONG_PLACES]);
+  assert_int_equal(aiodns_left_note(AIODNS_LEFT_NONE, &fd, 1), AIODNS_LEFT_NONE);
+  assert_int_equal(aiodns_left_reserve(), place[AIODNS_LEFT_LONG_PLACES]);
   aiodns_left_forget(place[7]);
   assert_int_equal(aiodns_left_reserve(), place[7]);
   aiodns_left_close(); /* all are given back */
