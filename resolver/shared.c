@@ -33,8 +33,9 @@ struct state {
   AIODNS_SHARED_WORDS(struct found) public_found; /* with a path, once there is a folder */
   _Atomic bool stuck;                             /* the holder was waited for in vain */
   aiodns_holder holder;                           /* all else is the holder's */
-  /* For whom a folder was looked for, and for whom one would have been made: its uid, and 1. 0: nobody */
-  _Atomic uint32_t found_for, made_for;
+  /* For whom it was looked at, and for whom a folder would have been made: the uid, and 1. 0: nobody */
+  _Atomic uint32_t looked_for, made_for;
+  uint32_t found_for; /* the same, of the folder */
   uint64_t find_again_ns, make_again_ns;
   enum aiodns_tier_verdict folder, verdict;
   struct mapped now;
@@ -147,7 +148,7 @@ static void map(struct state *state, const struct aiodns_kernel_file *file)
   if (state->now.map.id.inode == file->inode && state->now.map.id.device == file->device)
     state->found.file = *file; /* else it was replaced just now: the next look will map again */
   state->place = state->now.map;
-  state->now.uid = atomic_load(&state->found_for) - 1;
+  state->now.uid = state->found_for - 1;
   publish_map(state);
   publish_found(state);
 }
@@ -160,15 +161,15 @@ static void find(struct state *state, enum aiodns_tier_kind kind, uint32_t uid, 
     aiodns_tier_path(&state->found.own.tier, AIODNS_TIER_CACHE, state->found.own.path);
   state->refused.inode = 0;
   state->find_again_ns = now_ns() + AGAIN_NS;
+  state->found_for = uid + 1;
   publish_found(state);
-  atomic_store_explicit(&state->found_for, uid + 1, memory_order_release);
 }
 
 static void look(struct state *state, enum aiodns_tier_kind kind, uint32_t uid)
 {
   struct aiodns_kernel_file file;
 
-  if (!is_for(&state->found_for, uid) ||
+  if (state->found_for != uid + 1 ||
       (state->folder != AIODNS_TIER_GOOD && now_ns() >= state->find_again_ns)) {
     give_up(state);
     find(state, kind, uid, false);
@@ -199,9 +200,10 @@ void aiodns_shared_look(enum aiodns_tier_kind kind, uint32_t uid)
   if (get_found(state, uid, &found) && found.file.inode != 0 &&
       aiodns_kernel_stat_link(found.own.path, &file) == 0 && same_file(&file, &found.file))
     return;
-  if (!(is_for(&state->found_for, uid) ? aiodns_hold(&state->holder) : hold_or_wait(state)))
+  if (!(is_for(&state->looked_for, uid) ? aiodns_hold(&state->holder) : hold_or_wait(state)))
     return;
   look(state, kind, uid);
+  atomic_store_explicit(&state->looked_for, uid + 1, memory_order_release);
   aiodns_let_go(&state->holder);
 }
 
@@ -222,7 +224,7 @@ bool aiodns_shared_own(enum aiodns_self self, uint32_t uid, struct aiodns_shared
   if (!get_found(state, uid, &found)) {
     if (!(is_for(&state->made_for, uid) ? aiodns_hold(&state->holder) : hold_or_wait(state)))
       return false;
-    if (!is_for(&state->found_for, uid) ||
+    if (state->found_for != uid + 1 ||
         (state->folder != AIODNS_TIER_GOOD && now_ns() >= state->make_again_ns)) {
       give_up(state);
       find(state, kind_of(self), uid, true);
