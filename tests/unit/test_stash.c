@@ -139,9 +139,14 @@ static void another_thread_does_not_get_it(void **state)
   assert_int_equal(take(&host), 1);
 }
 
+/* One after the other: of two at the same moment one may find no place. */
 static void *keep_in_a_thread(void *barrier)
 {
+  static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+  pthread_mutex_lock(&mutex);
   keep(&host, 2);
+  pthread_mutex_unlock(&mutex);
   pthread_barrier_wait(barrier); /* all live, so that no two have the same address */
   return NULL;
 }
