@@ -44,7 +44,7 @@ static const struct aiodns_slot *slot_at(const struct aiodns_cache *cache, uint3
 /* Octets of an address in an answer of this type; 0: it has none. */
 static size_t address_len_of(uint16_t type)
 {
-  return type == AIODNS_TYPE_A ? 4 : type == AIODNS_TYPE_AAAA ? 16 : 0;
+  return type == AIODNS_TYPE_A ? 4 : type == AIODNS_TYPE_AAAA || type == AIODNS_TYPE_SERVERS ? 16 : 0;
 }
 
 /* An answer has what was asked for, and whatever else came has nothing. */

@@ -41,8 +41,13 @@ bool aiodns_conf_from_state(struct aiodns_conf *ret, const struct __res_state *s
 
   ret->server_count = 0;
   for (int i = 0; i < state->nscount && i < AIODNS_SERVERS_MAX; i++)
-    if (copy_server(&ret->server[ret->server_count], state, i))
-      ret->server_count++;
+    if (copy_server(&ret->server[ret->server_count], state, i)) {
+      struct aiodns_server *server = &ret->server[ret->server_count];
+      server->place = ret->server_count++;
+      server->probe_ms = 0;
+      server->late_us = 0;
+    }
+  ret->up_count = 0;
 
   ret->ndots = (uint8_t)state->ndots;
   ret->attempts = state->retry > 0 ? (uint8_t)(state->retry < 16 ? state->retry : 16) : 1;

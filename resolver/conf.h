@@ -21,11 +21,16 @@ struct aiodns_server {
     struct sockaddr_in6 in6;
   } address;
   socklen_t address_len;
+  uint8_t place; /* in resolv.conf, from 0 */
+  uint8_t
+      probe_ms; /* not 0: it is down, and asked beside others; how long it is waited for then (servers.h) */
+  uint32_t late_us; /* after so long without an answer the next one is asked; 0: not known */
 };
 
 struct aiodns_conf {
   struct aiodns_server server[AIODNS_SERVERS_MAX];
   uint8_t server_count;
+  uint8_t up_count; /* of those, in front of the others, which are not known to be down; 0: all */
   uint8_t ndots;
   uint8_t attempts;    /* at least 1 */
   uint32_t timeout_ms; /* at least 1,000 */

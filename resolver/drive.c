@@ -230,6 +230,24 @@ static bool wait_once(struct driver *driver)
   return true;
 }
 
+/* For a server that may be back: by its reply to a question that others have answered. */
+static void linger(struct driver *driver)
+{
+  uint8_t buf[RECEIVE_MAX];
+  unsigned c, wait_ms = aiodns_lookup_linger_ms(driver->lookup, &c);
+
+  if (wait_ms == 0 || c >= driver->used || driver->fd[c] < 0)
+    return;
+  struct pollfd ready = {.fd = driver->fd[c], .events = POLLIN};
+  if (aiodns_kernel_poll(&ready, 1, (int)wait_ms) <= 0)
+    return;
+  ssize_t got = aiodns_kernel_receive(driver->fd[c], buf, sizeof buf, MSG_TRUNC);
+  if (got <= 0)
+    return;
+  aiodns_lookup_probed(driver->lookup, c, buf, (size_t)got < sizeof buf ? (size_t)got : sizeof buf);
+  aiodns_lookup_learn(driver->lookup);
+}
+
 static void count(const struct driver *driver)
 {
   const struct aiodns_lookup *lookup = driver->lookup;
@@ -262,6 +280,7 @@ void aiodns_drive(struct aiodns_lookup *lookup, struct aiodns_memory *memory)
     if (!lookup->ended && !wait_once(&driver))
       aiodns_lookup_abandon(lookup, errno);
   }
+  linger(&driver);
   for (unsigned c = 0; c < driver.used; c++)
     if (driver.fd[c] >= 0)
       close_channel(&driver, c);

@@ -34,11 +34,13 @@ static void init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
 static void init_answers(struct aiodns_lookup *lookup)
 {
   lookup->query_count = lookup->wanted_count;
+  memset(lookup->observed, 0, sizeof lookup->observed);
   for (unsigned i = 0; i < lookup->wanted_count; i++) {
     uint16_t type = lookup->type[i];
     uint8_t address_len = type == AIODNS_TYPE_A ? 4 : type == AIODNS_TYPE_AAAA ? 16 : 0;
     aiodns_answer_init(&lookup->answer[i], address_len);
-    aiodns_query_init(&lookup->query[i], lookup->conf, &lookup->entropy, &lookup->answer[i]);
+    aiodns_query_init(&lookup->query[i], lookup->conf, &lookup->entropy, &lookup->answer[i],
+                      lookup->observed);
   }
 }
 
@@ -95,6 +97,7 @@ static void start_query(struct aiodns_lookup *lookup, unsigned i, int64_t now_us
 
   if (lookup->first_round)
     lookup->asked++;
+  lookup->query[i].beside = lookup->first_round && (i == 0 || lookup->recalled & 1);
   aiodns_query_start(&lookup->query[i], &lookup->candidate, type, lookup->candidate_server, manner, now_us);
 }
 
@@ -157,6 +160,13 @@ static void next_candidate(struct aiodns_lookup *lookup, int64_t now_us)
   lookup->turn_us = now_us;
   lookup->first_round = true;
   ask_candidate(lookup, lookup->wanted_count, lookup->first_server, share_of(lookup, now_us), now_us);
+}
+
+void aiodns_lookup_learn(struct aiodns_lookup *lookup)
+{
+  if (lookup->sources.cache.learn)
+    lookup->sources.cache.learn(lookup->sources.source, lookup->observed);
+  memset(lookup->observed, 0, sizeof lookup->observed);
 }
 
 /* The server that said NXDOMAIN gets the same question in lower case, for one family. */
@@ -297,6 +307,7 @@ static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
   } else {
     aiodns_lookup_keep(lookup, !is_doubtful(lookup));
   }
+  aiodns_lookup_learn(lookup);
   if (lookup->sources.cache.settle)
     lookup->sources.cache.settle(lookup->sources.source);
   if (verdict.outcome == AIODNS_ANSWER) {
@@ -324,8 +335,9 @@ void aiodns_lookup_start(struct aiodns_lookup *lookup, int64_t now_us)
   lookup->flight_left_us = (lookup->deadline_us - now_us) / 4;
   if (lookup->flight_left_us > AIODNS_FLIGHT_WAIT_US)
     lookup->flight_left_us = AIODNS_FLIGHT_WAIT_US;
+  unsigned among = lookup->conf->up_count ? lookup->conf->up_count : lookup->conf->server_count;
   if (lookup->conf->rotate && aiodns_entropy_take(&lookup->entropy, &random, 1))
-    lookup->first_server = random % lookup->conf->server_count;
+    lookup->first_server = (uint8_t)(random % among);
   next_candidate(lookup, now_us);
   advance(lookup, now_us);
 }
@@ -396,6 +408,23 @@ int64_t aiodns_lookup_due(const struct aiodns_lookup *lookup)
 void aiodns_lookup_elapsed(struct aiodns_lookup *lookup, int64_t now_us)
 {
   advance(lookup, now_us);
+}
+
+unsigned aiodns_lookup_linger_ms(const struct aiodns_lookup *lookup, unsigned *ret_channel)
+{
+  for (unsigned i = 0; i < lookup->query_count; i++) {
+    int channel = aiodns_query_probe_channel(&lookup->query[i]);
+    if (channel < 0)
+      continue;
+    *ret_channel = i * AIODNS_QUERY_CHANNELS + (unsigned)channel;
+    return lookup->conf->server[channel / 2].probe_ms;
+  }
+  return 0;
+}
+
+void aiodns_lookup_probed(struct aiodns_lookup *lookup, unsigned channel, uint8_t *data, size_t len)
+{
+  aiodns_query_probed(query_of(lookup, channel), &lookup->candidate, data, len);
 }
 
 void aiodns_lookup_abandon(struct aiodns_lookup *lookup, int error)

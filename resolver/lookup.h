@@ -62,6 +62,8 @@ struct aiodns_sources_cache {
                const struct aiodns_answer *answer, uint8_t flags);
   /* All claims so far are given back; whether there were any. */
   bool (*settle)(void *source);
+  /* What the questions of a candidate have shown of the servers, by their places in the configuration. */
+  void (*learn)(void *source, const struct aiodns_observed observed[AIODNS_SERVERS_MAX]);
 };
 
 /* Where a lookup gets what it may not take for itself. */
@@ -104,6 +106,7 @@ struct aiodns_lookup {
   int64_t flight_left_us;    /* how long others may still be waited for */
   int64_t flight_until_us;   /* the end of the present wait */
   int64_t look_us, pause_us; /* when the cache is looked into again, and how long after the last time */
+  struct aiodns_observed observed[AIODNS_SERVERS_MAX];
   struct aiodns_query query[AIODNS_LOOKUP_QUERIES];
 };
 
@@ -142,6 +145,14 @@ void aiodns_lookup_not_opened(struct aiodns_lookup *lookup, unsigned channel, in
 /* When aiodns_lookup_elapsed() is wanted at the latest; INT64_MAX once it has ended. */
 int64_t aiodns_lookup_due(const struct aiodns_lookup *lookup);
 void aiodns_lookup_elapsed(struct aiodns_lookup *lookup, int64_t now_us);
+
+/*
+ * Behind the end: the channel of a server that may be back, and how long the driver waits there for a
+ * datagram; 0: for none.  What comes is told by aiodns_lookup_probed(); then, and if nothing came, _learn().
+ */
+unsigned aiodns_lookup_linger_ms(const struct aiodns_lookup *lookup, unsigned *ret_channel);
+void aiodns_lookup_probed(struct aiodns_lookup *lookup, unsigned channel, uint8_t *data, size_t len);
+void aiodns_lookup_learn(struct aiodns_lookup *lookup);
 
 /* The driver cannot go on (it cannot wait, say): ends the lookup with AIODNS_LOCAL and this errno, or as
  * AIODNS_UNUSABLE where a rule forbids it. */

@@ -75,7 +75,8 @@ void aiodns_memory_look(struct aiodns_memory *memory)
 void aiodns_memory_sees(struct aiodns_memory *memory, unsigned server, int fd)
 {
   if (memory->usable && memory->writes && !memory->foreign)
-    memory->foreign = aiodns_view_origin(fd) != memory->moment->view.origin[server];
+    memory->foreign =
+        aiodns_view_origin(fd) != memory->moment->view.origin[memory->conf->server[server].place];
 }
 
 /* ---- Recalling ---- */
@@ -234,6 +235,87 @@ void aiodns_memory_keep(void *source, const struct aiodns_name *name, uint16_t t
   aiodns_count(good ? AIODNS_COUNT_STORED : AIODNS_COUNT_DROPPED, 1);
   if (stored == AIODNS_CACHE_STORED_EVICTING)
     aiodns_count(AIODNS_COUNT_EVICTED, 1);
+}
+
+/* ---- Servers ---- */
+
+static const struct aiodns_name root = {.len = 1};
+
+static bool read_servers(struct aiodns_memory *memory, enum aiodns_tier_kind kind, struct aiodns_answer *ret,
+                         uint64_t *stored_ns)
+{
+  struct aiodns_cache_wish wish = {.name = &root,
+                                   .view = memory->moment->view.key,
+                                   .now_ns = aiodns_moment_boot_ns(),
+                                   .type = {AIODNS_TYPE_SERVERS, 0},
+                                   .wanted = 1};
+  struct aiodns_record_facts facts[2];
+  struct aiodns_tier_map map;
+
+  if (!aiodns_shared_get(kind, memory->moment->uid, &map) ||
+      !aiodns_cache_read(&map.cache, &wish, ret, facts))
+    return false;
+  *stored_ns = facts[0].stored_ns;
+  return ret->address_count == memory->conf->server_count;
+}
+
+/* Of the two tiers' what was learnt last. */
+static void recall_servers(struct aiodns_memory *memory)
+{
+  uint64_t newest_ns = 0, stored_ns;
+
+  for (unsigned kind = AIODNS_TIER_HOST; kind <= AIODNS_TIER_USER; kind++) {
+    struct aiodns_answer answer;
+    if (kind == AIODNS_TIER_USER && memory->moment->self != AIODNS_SELF_USER)
+      continue;
+    aiodns_answer_init(&answer, AIODNS_SERVERS_FACT_LEN);
+    if (read_servers(memory, (enum aiodns_tier_kind)kind, &answer, &stored_ns) && stored_ns > newest_ns) {
+      newest_ns = stored_ns;
+      for (unsigned i = 0; i < answer.address_count; i++)
+        aiodns_servers_read(&memory->servers.server[i], answer.addresses.data + i * AIODNS_SERVERS_FACT_LEN);
+    }
+    aiodns_answer_done(&answer);
+  }
+}
+
+static void keep_servers(struct aiodns_memory *memory)
+{
+  struct aiodns_question question = {
+      .name = &root, .type = AIODNS_TYPE_SERVERS, .view = memory->moment->view.key};
+  struct aiodns_answer answer;
+  struct aiodns_tier_map map;
+
+  if (!memory->usable || !memory->writes || memory->foreign || !open_own(memory, &map))
+    return;
+  aiodns_answer_init(&answer, AIODNS_SERVERS_FACT_LEN);
+  for (unsigned i = 0; i < memory->conf->server_count; i++) {
+    uint8_t octets[AIODNS_SERVERS_FACT_LEN];
+    aiodns_servers_write(&memory->servers.server[i], octets);
+    aiodns_answer_add_address(&answer, octets);
+  }
+  answer.outcome = AIODNS_ANSWER;
+  aiodns_cache_store(&map.cache, memory->fd, &question, &answer, 0, aiodns_moment_boot_ns(),
+                     (uint64_t)AIODNS_SERVERS_LIFE_S * 1000000000);
+  aiodns_answer_done(&answer);
+}
+
+void aiodns_memory_order(struct aiodns_memory *memory, struct aiodns_conf *conf)
+{
+  memset(&memory->servers, 0, sizeof memory->servers);
+  if (!memory->usable)
+    return;
+  recall_servers(memory);
+  /* Before it is probed, so that of many processes one does. */
+  if (aiodns_servers_apply(&memory->servers, conf, aiodns_moment_boot_ns()))
+    keep_servers(memory);
+}
+
+void aiodns_memory_learn(void *source, const struct aiodns_observed observed[AIODNS_SERVERS_MAX])
+{
+  struct aiodns_memory *memory = source;
+
+  if (aiodns_servers_learn(&memory->servers, memory->conf, observed, aiodns_moment_boot_ns()))
+    keep_servers(memory);
 }
 
 bool aiodns_memory_settle(void *source)

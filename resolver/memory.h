@@ -17,6 +17,7 @@
 
 #include "flight.h"
 #include "moment.h"
+#include "servers.h"
 #include "shared.h"
 
 /* A received failure: at least so long (RFC 9520 section 3.2); then twice that each time (cache_write.h). */
@@ -28,13 +29,14 @@ enum {
 };
 
 struct aiodns_memory {
-  const struct aiodns_conf *conf; /* borrowed */
+  const struct aiodns_conf *conf; /* borrowed; in resolv.conf's order until its servers are known */
   struct aiodns_moment *moment;   /* borrowed; gets what is looked at */
   bool usable;                    /* there is a view: without, nothing is recalled or kept */
   bool looked;                    /* at tiers and view, by this lookup itself */
   bool foreign;                   /* a query left from somewhere else than the view says */
   bool writes;                    /* `own` can be claimed in, and stored into */
   uint64_t now_ns, began_ns;      /* as in struct aiodns_cache_wish; now_ns 0: to be read each time */
+  struct aiodns_servers servers;
   struct aiodns_shared_own own;
   struct aiodns_flight flight;
   struct aiodns_record_facts facts[2]; /* of what was recalled last, by type */
@@ -50,6 +52,9 @@ void aiodns_memory_init(struct aiodns_memory *memory, const struct aiodns_conf *
                         struct aiodns_moment *moment);
 void aiodns_memory_look(struct aiodns_memory *memory);
 void aiodns_memory_done(struct aiodns_memory *memory);
+
+/* Puts the servers of *conf, which it was initialised with, into the order in which they are to be asked. */
+void aiodns_memory_order(struct aiodns_memory *memory, struct aiodns_conf *conf);
 
 /* A query to conf->server[server] leaves by this socket, which is connected. */
 void aiodns_memory_sees(struct aiodns_memory *memory, unsigned server, int fd);
@@ -68,6 +73,9 @@ enum aiodns_claim aiodns_memory_claim(void *memory, const struct aiodns_name *na
 /* Stores an answer, under its name and type. */
 void aiodns_memory_keep(void *memory, const struct aiodns_name *name, uint16_t type,
                         const struct aiodns_answer *answer, uint8_t flags);
+
+/* What a candidate's questions have shown of conf's servers. */
+void aiodns_memory_learn(void *memory, const struct aiodns_observed observed[AIODNS_SERVERS_MAX]);
 
 /* The questions of one candidate are over: claims are given back. Whether there was anything to give. */
 bool aiodns_memory_settle(void *memory);

@@ -12,6 +12,8 @@ enum {
   AIODNS_TYPE_CNAME = 5,
   AIODNS_TYPE_SOA = 6,
   AIODNS_TYPE_PTR = 12,
+  AIODNS_TYPE_SERVERS =
+      65280, /* never asked: a record of the cache (servers.h). RFC 6895 section 3.1: private use */
   AIODNS_TYPE_AAAA = 28,
   AIODNS_TYPE_OPT = 41,
 };

@@ -69,6 +69,41 @@ bool aiodns_query_task(struct aiodns_query *query, struct aiodns_task *ret)
   return false;
 }
 
+/* ---- What it shows of the servers ---- */
+
+/*
+ * Only datagrams tell how far a server is, and of those that were sent twice only where nothing else is
+ * known: the reply may be to the first.
+ */
+static void note_answered(struct aiodns_query *query, unsigned c, int64_t now_us)
+{
+  unsigned s = aiodns_channel_server(c);
+  struct aiodns_observed *observed = &query->observed[s];
+  int64_t sent_us = query->channel[c].sent_us;
+
+  observed->answered = true;
+  if (sent_us == 0 && query->conf->server[s].late_us == 0)
+    sent_us = query->server[s].asked_us;
+  if (!aiodns_channel_is_tcp(c) && sent_us > 0)
+    observed->round_trip_us = now_us > sent_us ? now_us - sent_us : 1;
+}
+
+static void note_erred(struct aiodns_query *query, unsigned s)
+{
+  query->observed[s].erred = true;
+}
+
+/* Those that another one has overtaken. */
+static void note_silent(struct aiodns_query *query, int64_t now_us)
+{
+  for (unsigned s = 0; s < query->conf->server_count; s++) {
+    const struct aiodns_attempted *server = &query->server[s];
+    if (server->stage == AIODNS_STAGE_UDP && server->sends > 0 && server->failures == 0 &&
+        !server->icmp_refused && now_us - server->asked_us >= aiodns_turn_wait_us(query, s))
+      query->observed[s].silent = true;
+  }
+}
+
 /* ---- What arrives ---- */
 
 /* Only CNAMEs so far: the same server is asked for where they lead. */
@@ -90,11 +125,15 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
 
   switch (aiodns_reply_read(&query->chain, msg, len, query->answer)) {
   case AIODNS_READ_ANSWER:
+    note_answered(query, c, now_us);
+    note_silent(query, now_us);
     query->round_trip_us = round_trip_us;
     query->answered_by = (int16_t)aiodns_channel_server(c);
     aiodns_turn_finish(query, AIODNS_ANSWER);
     break;
   case AIODNS_READ_NEGATIVE:
+    note_answered(query, c, now_us);
+    note_silent(query, now_us);
     query->round_trip_us = round_trip_us;
     query->answered_by = (int16_t)aiodns_channel_server(c);
     query->answered_plain = channel->plain;
@@ -178,6 +217,7 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
     return;
   }
   query->got_servfail |= header.rcode == AIODNS_RCODE_SERVFAIL;
+  note_erred(query, s);
   aiodns_turn_server_failed(query, s, now_us);
 }
 
@@ -232,8 +272,10 @@ void aiodns_query_refused(struct aiodns_query *query, unsigned channel, int64_t 
   if (aiodns_channel_is_tcp(channel)) {
     aiodns_turn_tcp_failed(query, s, now_us);
   } else if (aiodns_server_is_loopback(&query->conf->server[s])) {
+    note_erred(query, s);
     aiodns_turn_server_failed(query, s, now_us);
   } else if (server->stage == AIODNS_STAGE_UDP || server->stage == AIODNS_STAGE_PLAIN_UDP) {
+    note_erred(query, s);
     server->icmp_refused = true;
     server->icmp_sends = server->sends;
     if (server->failures < query->conf->attempts)
@@ -268,13 +310,15 @@ void aiodns_query_not_opened(struct aiodns_query *query, unsigned channel, int e
 /* ---- Start, time and end ---- */
 
 void aiodns_query_init(struct aiodns_query *query, const struct aiodns_conf *conf,
-                       struct aiodns_entropy *entropy, struct aiodns_answer *answer)
+                       struct aiodns_entropy *entropy, struct aiodns_answer *answer,
+                       struct aiodns_observed *observed)
 {
   memset(query, 0,
          offsetof(struct aiodns_query, channel) + (size_t)2 * conf->server_count * sizeof query->channel[0]);
   query->conf = conf;
   query->entropy = entropy;
   query->answer = answer;
+  query->observed = observed;
   query->answered_by = -1;
   query->chain.aliased = false;
 }
@@ -284,7 +328,7 @@ void aiodns_query_renew(struct aiodns_query *query)
   aiodns_turn_close_all(query);
   query->attempt = query->sends = 0;
   query->started = query->done = query->lingering = false;
-  query->got_servfail = query->got_reply = query->was_silent = false;
+  query->got_servfail = query->got_reply = query->was_silent = query->beside = false;
   query->not_permitted = query->answered_plain = query->lacked_tcp = query->erred = false;
   query->local_error = 0;
   query->chain.aliased = false;
@@ -312,18 +356,41 @@ static void shorten_wait(struct aiodns_query *query)
 void aiodns_query_start(struct aiodns_query *query, const struct aiodns_name *name, uint16_t type,
                         uint8_t first_server, enum aiodns_manner manner, int64_t now_us)
 {
-  int64_t longest_us = (int64_t)query->conf->timeout_ms * 1000;
-
   query->started = true;
   query->started_us = now_us;
   query->manner = manner;
   query->first_server = first_server;
-  query->wait_us = AIODNS_FIRST_WAIT_US < longest_us ? AIODNS_FIRST_WAIT_US : longest_us;
+  query->wait_us = AIODNS_FIRST_WAIT_US;
   if (manner == AIODNS_MANNER_PROBE)
     shorten_wait(query);
   aiodns_turn_reset(query);
   aiodns_chain_init(&query->chain, name, type);
   aiodns_turn_next(query, now_us);
+  if (query->beside)
+    aiodns_turn_probe(query, now_us);
+}
+
+int aiodns_query_probe_channel(const struct aiodns_query *query)
+{
+  for (unsigned s = 0; s < query->conf->server_count && query->beside; s++)
+    if (query->conf->server[s].probe_ms > 0 && query->server[s].sends > 0 && query->server[s].failures == 0 &&
+        query->answered_by != (int)s && !query->channel[aiodns_channel_udp(s)].plain)
+      return (int)aiodns_channel_udp(s);
+  return -1;
+}
+
+void aiodns_query_probed(struct aiodns_query *query, const struct aiodns_name *name, uint8_t *data,
+                         size_t len)
+{
+  unsigned c = (unsigned)aiodns_query_probe_channel(query);
+  struct aiodns_form form = form_of(query, &query->channel[c]);
+
+  form.name = name; /* the chain may have led elsewhere since */
+  if (aiodns_message_match(&form, data, len, false) != AIODNS_MATCH_REPLY)
+    return;
+  struct aiodns_header header = aiodns_message_header(data, len);
+  if ((header.rcode == AIODNS_RCODE_NOERROR && !header.lame) || header.rcode == AIODNS_RCODE_NXDOMAIN)
+    query->observed[aiodns_channel_server(c)].answered = true;
 }
 
 void aiodns_query_recalled(struct aiodns_query *query, bool aliased, bool servfail)
@@ -348,7 +415,7 @@ void aiodns_query_elapsed(struct aiodns_query *query, int64_t now_us)
       aiodns_turn_fail(query);
       return;
     }
-    if (aiodns_turn_anyone_left(query, true))
+    if (aiodns_turn_anyone_silent(query))
       query->was_silent = true;
     aiodns_turn_next(query, now_us);
   }
@@ -368,8 +435,11 @@ void aiodns_query_hurry(struct aiodns_query *query, int64_t round_trip_us, int64
     return;
   query->round_trip_us = round_trip_us;
   shorten_wait(query);
-  if (query->next_us > now_us + query->wait_us)
-    query->next_us = now_us + query->wait_us;
+  /* By what is known of the server whose turn it is, where that is. */
+  unsigned count = query->conf->server_count;
+  int64_t wait_us = aiodns_turn_wait_us(query, (query->first_server + query->attempt + count - 1u) % count);
+  if (query->next_us > now_us + wait_us)
+    query->next_us = now_us + wait_us;
 }
 
 enum aiodns_failure aiodns_query_failure(const struct aiodns_query *query)

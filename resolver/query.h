@@ -20,6 +20,7 @@
 #include "conf.h"
 #include "entropy.h"
 #include "reply.h"
+#include "servers.h"
 #include "stream.h"
 
 #include <errno.h>
@@ -109,19 +110,21 @@ enum aiodns_failure {
 };
 
 struct aiodns_query {
-  const struct aiodns_conf *conf; /* borrowed */
-  struct aiodns_entropy *entropy; /* borrowed */
-  struct aiodns_answer *answer;   /* borrowed; its outcome is PENDING until the query is DONE */
+  const struct aiodns_conf *conf;   /* borrowed */
+  struct aiodns_entropy *entropy;   /* borrowed */
+  struct aiodns_answer *answer;     /* borrowed; its outcome is PENDING until the query is DONE */
+  struct aiodns_observed *observed; /* borrowed; by server, gets what this query shows of them */
   uint8_t first_server;
   uint16_t attempt; /* whose turn is next, counted from first_server over all rounds */
   uint8_t sends;
-  int64_t wait_us;             /* before the next server; doubled each time round */
+  int64_t wait_us;             /* the longest before the next server, where nothing is known of this one */
   int64_t next_us;             /* when the next server's turn comes */
   int16_t answered_by;         /* the server whose reply ended it; -1: none did */
   int64_t round_trip_us;       /* the last one seen; 0: none yet. May be set before the start */
   int64_t started_us, took_us; /* until the reply that ended it */
   uint16_t guesses;            /* near misses in all, over every round */
   bool started, done;
+  bool beside; /* its question goes to a server, too, that is to be probed */
   enum aiodns_manner manner;
   bool answered_plain; /* the reply that ended it was to a plain query */
   bool lingering;      /* every server has refused; a reply behind an ICMP error may still come */
@@ -154,9 +157,10 @@ struct aiodns_task {
   const struct aiodns_server *server;
 };
 
-/* `answer` is initialised, and lives as long as the query. */
+/* `answer` is initialised, and lives as long as the query, as does `observed`. */
 void aiodns_query_init(struct aiodns_query *query, const struct aiodns_conf *conf,
-                       struct aiodns_entropy *entropy, struct aiodns_answer *answer);
+                       struct aiodns_entropy *entropy, struct aiodns_answer *answer,
+                       struct aiodns_observed *observed);
 void aiodns_query_done(struct aiodns_query *query);
 
 /* Ready for another start, with an answer that was initialised anew; sockets still open are closed by task.
@@ -208,6 +212,16 @@ void aiodns_query_give_up(struct aiodns_query *query);
 
 /* The other query of the lookup was answered in this time: wait no longer than such a server needs. */
 void aiodns_query_hurry(struct aiodns_query *query, int64_t round_trip_us, int64_t now_us);
+
+/*
+ * Of a query that has ended, for this name at first: the server that it also went to, to learn whether that
+ * is back.  Its channel; -1: there is none.
+ */
+int aiodns_query_probe_channel(const struct aiodns_query *query);
+
+/* A datagram from there; it is nobody's answer any more. */
+void aiodns_query_probed(struct aiodns_query *query, const struct aiodns_name *name, uint8_t *data,
+                         size_t len);
 
 enum aiodns_failure aiodns_query_failure(const struct aiodns_query *query);
 

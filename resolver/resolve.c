@@ -18,7 +18,8 @@ static const struct aiodns_sources sources = {
     .cache = {.recall = aiodns_memory_recall,
               .claim = aiodns_memory_claim,
               .keep = aiodns_memory_keep,
-              .settle = aiodns_memory_settle},
+              .settle = aiodns_memory_settle,
+              .learn = aiodns_memory_learn},
 };
 
 /* The only thing that outlives a lookup; only says what need not be read. */
@@ -101,19 +102,25 @@ static void resolve_localhost(struct aiodns_result *result, const char *name, in
     end(result, AIODNS_SOURCE_SPECIAL, AIODNS_ANSWER);
 }
 
+/* Of a server in the order of its asking; -1: none. */
+static int16_t place_of(const struct aiodns_conf *conf, int16_t server)
+{
+  return server < 0 ? server : conf->server[server].place;
+}
+
 static void drive(struct aiodns_result *result, struct aiodns_lookup *lookup, struct aiodns_memory *memory)
 {
   aiodns_drive(lookup, memory);
   result->error = lookup->error;
   for (unsigned i = 0; i < lookup->query_count; i++)
     if (lookup->outcome != AIODNS_ANSWER || result->answer[i].outcome == AIODNS_ANSWER)
-      result->server = lookup->query[i].answered_by;
+      result->server = place_of(lookup->conf, lookup->query[i].answered_by);
   end(result, AIODNS_SOURCE_SERVERS, lookup->outcome);
   aiodns_lookup_done(lookup);
 }
 
 /* The servers, where the cache does not know; `text` is NULL for the names of an address. */
-static AIODNS_APART void ask_servers(struct aiodns_result *result, const struct aiodns_conf *conf,
+static AIODNS_APART void ask_servers(struct aiodns_result *result, struct aiodns_conf *conf,
                                      const struct aiodns_sources *from, const char *text,
                                      const struct aiodns_name *name, int family, bool as_is)
 {
@@ -122,6 +129,7 @@ static AIODNS_APART void ask_servers(struct aiodns_result *result, const struct 
 
   aiodns_left_close();
   aiodns_memory_look(memory);
+  aiodns_memory_order(memory, conf);
   if (text)
     aiodns_lookup_init(&lookup, conf, from, family, text, name, as_is, result->answer);
   else

@@ -72,6 +72,15 @@ static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int
 
 /* ---- Whose turn it is ---- */
 
+int64_t aiodns_turn_wait_us(const struct aiodns_query *query, unsigned s)
+{
+  int64_t late_us = query->conf->server[s].late_us, longest_us = (int64_t)query->conf->timeout_ms * 1000;
+
+  if (late_us == 0)
+    late_us = AIODNS_FIRST_WAIT_US < query->wait_us ? AIODNS_FIRST_WAIT_US : query->wait_us;
+  return late_us < longest_us ? late_us : longest_us;
+}
+
 static void reset_stage(struct aiodns_query *query, unsigned s)
 {
   struct aiodns_attempted *server = &query->server[s];
@@ -201,15 +210,28 @@ static bool given_up(struct aiodns_query *query, unsigned s)
   return server->failures >= query->conf->attempts;
 }
 
-bool aiodns_turn_anyone_left(const struct aiodns_query *query, bool hopeful)
+bool aiodns_turn_anyone_left(const struct aiodns_query *query)
 {
-  for (unsigned c = 0; c < aiodns_channel_count(query); c++) {
-    enum aiodns_channel_state state = query->channel[c].state;
-    if (state != AIODNS_CHANNEL_IDLE && state != AIODNS_CHANNEL_CLOSING &&
-        !(hopeful && query->server[aiodns_channel_server(c)].icmp_refused))
+  for (unsigned c = 0; c < aiodns_channel_count(query); c++)
+    if (!is_idle(query, c))
       return true;
-  }
   return false;
+}
+
+bool aiodns_turn_anyone_silent(const struct aiodns_query *query)
+{
+  for (unsigned c = 0; c < aiodns_channel_count(query); c++)
+    if (aiodns_channel_listens(&query->channel[c]) && !query->server[aiodns_channel_server(c)].icmp_refused)
+      return true;
+  return false;
+}
+
+void aiodns_turn_probe(struct aiodns_query *query, int64_t now_us)
+{
+  for (unsigned s = 0; s < query->conf->server_count && !query->done; s++)
+    if (query->conf->server[s].probe_ms > 0 && query->server[s].stage == AIODNS_STAGE_UDP &&
+        query->server[s].sends == 0)
+      send_udp(query, s, false, now_us);
 }
 
 void aiodns_turn_next(struct aiodns_query *query, int64_t now_us)
@@ -224,14 +246,14 @@ void aiodns_turn_next(struct aiodns_query *query, int64_t now_us)
     query->attempt++;
     if (given_up(query, s))
       continue;
-    int64_t wait_us = query->wait_us << (round < 8 ? round : 8);
+    int64_t wait_us = aiodns_turn_wait_us(query, s) << (round < 8 ? round : 8);
     query->next_us = now_us + (wait_us < longest_us ? wait_us : longest_us);
     ask(query, s, now_us);
-    if (!query->done && !aiodns_turn_anyone_left(query, false))
+    if (!query->done && !aiodns_turn_anyone_left(query))
       aiodns_turn_fail(query); /* all that may be sent has been */
     return;
   }
-  if (aiodns_turn_anyone_left(query, false)) {
+  if (aiodns_turn_anyone_left(query)) {
     query->lingering = true;
     query->next_us = now_us + AIODNS_LINGER_US;
   } else {
@@ -243,7 +265,7 @@ void aiodns_turn_next_at_once(struct aiodns_query *query, int64_t now_us)
 {
   if (!query->lingering)
     query->next_us = now_us;
-  else if (!aiodns_turn_anyone_left(query, false))
+  else if (!aiodns_turn_anyone_left(query))
     aiodns_turn_fail(query);
 }
 
@@ -292,7 +314,7 @@ void aiodns_turn_go_tcp(struct aiodns_query *query, unsigned s, enum aiodns_caus
   if (cause != AIODNS_CAUSE_CASE) /* there the datagram may have been forged, and the true one still come */
     channel_close(query, aiodns_channel_udp(s));
   channel_open(query, aiodns_channel_tcp(s), false, now_us);
-  query->next_us = at_least(query->next_us, now_us + query->wait_us);
+  query->next_us = at_least(query->next_us, now_us + aiodns_turn_wait_us(query, s));
 }
 
 void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, bool bare, int64_t now_us)

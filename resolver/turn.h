@@ -60,14 +60,23 @@ void aiodns_turn_fail(struct aiodns_query *query);
 /* Nothing is known of any server's part in this question yet. */
 void aiodns_turn_reset(struct aiodns_query *query);
 
+/* How long this server's answer is waited for before the next one is asked, in the first round. */
+int64_t aiodns_turn_wait_us(const struct aiodns_query *query, unsigned s);
+
+/* Asks the server that is to be probed, whosever turn it is. */
+void aiodns_turn_probe(struct aiodns_query *query, int64_t now_us);
+
 /* Turns to the next server that has not been given up; lingers or fails where there is none. */
 void aiodns_turn_next(struct aiodns_query *query, int64_t now_us);
 
 /* The next server's turn comes now, not when the wait is over. */
 void aiodns_turn_next_at_once(struct aiodns_query *query, int64_t now_us);
 
-/* Whether a reply may still come from somebody; `hopeful`: from somebody who has not refused. */
-bool aiodns_turn_anyone_left(const struct aiodns_query *query, bool hopeful);
+/* Whether a reply may still come from somebody. */
+bool aiodns_turn_anyone_left(const struct aiodns_query *query);
+
+/* Whether somebody who has been asked, and has not refused, has not answered. */
+bool aiodns_turn_anyone_silent(const struct aiodns_query *query);
 
 /* ---- What becomes of one server ---- */
 

@@ -103,6 +103,22 @@ static void make_servers(struct rng *rng, struct sim_world *world, enum mood moo
   sim_world_servers(world, count);
 }
 
+/* What may have been learnt of them, and need not be true. */
+static void make_facts(struct rng *rng, struct sim_world *world)
+{
+  unsigned count = world->conf.server_count;
+
+  if (!rng_chance(rng, 400))
+    return;
+  for (unsigned s = 0; s < count; s++)
+    world->conf.server[s].late_us = rng_chance(rng, 700) ? 50000 + rng_below(rng, 150001) : 0;
+  if (count == 1 || !rng_chance(rng, 500))
+    return;
+  world->conf.up_count = (uint8_t)(1 + rng_below(rng, count - 1));
+  if (rng_chance(rng, 500))
+    world->conf.server[world->conf.up_count].probe_ms = 1;
+}
+
 static void make_options(struct rng *rng, struct sim_world *world)
 {
   struct aiodns_conf *conf = &world->conf;
@@ -216,12 +232,13 @@ static void make_attack(struct rng *rng, struct sim_world *world)
 
 void sim_generate(struct sim_world *world, uint64_t seed)
 {
-  struct rng rng = {~seed};
+  struct rng rng = {~seed}, facts = {seed ^ UINT64_C(0x6661637473)};
   sim_world_init(world, seed);
   enum mood mood = (enum mood)rng_below(&rng, MOODS);
 
   make_options(&rng, world);
   make_servers(&rng, world, mood);
+  make_facts(&facts, world);
   make_name(&rng, world);
   make_list(&rng, world);
   static const int family[] = {AF_INET, AF_INET6, AF_UNSPEC, AF_UNSPEC};

@@ -157,7 +157,7 @@ static void take(const struct command_record *record, void *context)
   struct list *list = context;
   char text[AIODNS_NAME_TEXT_MAX];
 
-  if (!record->valid && !list->request->all)
+  if ((!record->valid && !list->request->all) || record->type == AIODNS_TYPE_SERVERS)
     return;
   if (list->request->named && !aiodns_name_within(&record->name, &list->request->name))
     return;

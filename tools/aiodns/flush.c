@@ -32,6 +32,8 @@ static void erase(const struct command_record *record, void *context)
       flush->error = errno ? errno : EIO;
     return;
   }
+  if (record->type == AIODNS_TYPE_SERVERS)
+    return; /* what was learnt of servers is no answer */
   if (record->valid)
     flush->valid++;
   else

@@ -1,0 +1,182 @@
+#include "servers.h"
+
+#include <string.h>
+
+enum {
+  PROBE_AGAIN_MAX_S = 30,
+  FAR_EVERY = 8,            /* probes */
+  SAMPLE_MAX_US = 10000000, /* of a round trip; keeps sums of four within 32 bits */
+  WORTH_STORING_US = 1000,  /* a change, */
+  WORTH_STORING_PART = 64,  /* and such a part of what was known */
+};
+
+/* ---- The record ---- */
+
+static uint32_t read_32(const uint8_t *octets)
+{
+  uint32_t value;
+  memcpy(&value, octets, sizeof value);
+  return value;
+}
+
+void aiodns_servers_read(struct aiodns_server_facts *ret, const uint8_t *octets)
+{
+  uint32_t round_trip_us = read_32(octets), spread_us = read_32(octets + 4);
+
+  ret->round_trip_us = round_trip_us < SAMPLE_MAX_US ? round_trip_us : SAMPLE_MAX_US;
+  ret->spread_us = spread_us < SAMPLE_MAX_US ? spread_us : SAMPLE_MAX_US;
+  ret->probe_s = read_32(octets + 8);
+  ret->down = octets[12] != 0;
+  ret->probes = octets[13];
+  ret->errors = octets[14] < AIODNS_SERVERS_ERRORS ? octets[14] : AIODNS_SERVERS_ERRORS;
+}
+
+void aiodns_servers_write(const struct aiodns_server_facts *facts, uint8_t *octets)
+{
+  memcpy(octets, &facts->round_trip_us, 4);
+  memcpy(octets + 4, &facts->spread_us, 4);
+  memcpy(octets + 8, &facts->probe_s, 4);
+  octets[12] = facts->down;
+  octets[13] = facts->probes;
+  octets[14] = facts->errors;
+  octets[15] = 0;
+}
+
+/* ---- What it means for a lookup ---- */
+
+static uint32_t seconds(uint64_t ns)
+{
+  return (uint32_t)(ns / 1000000000);
+}
+
+static uint32_t late_after_us(const struct aiodns_server_facts *facts)
+{
+  uint32_t late_us = facts->round_trip_us + 4 * facts->spread_us;
+
+  if (facts->round_trip_us == 0)
+    return 0;
+  return late_us < AIODNS_LATE_MIN_US   ? AIODNS_LATE_MIN_US
+         : late_us > AIODNS_LATE_MAX_US ? AIODNS_LATE_MAX_US
+                                        : late_us;
+}
+
+/* When a server that is down is asked again: 1, 2, 4 to 30 s after it was last. */
+static uint32_t next_probe_s(const struct aiodns_server_facts *facts, uint32_t now_s)
+{
+  uint32_t pause_s = facts->probes < 6 ? 1u << (facts->probes ? facts->probes - 1 : 0) : PROBE_AGAIN_MAX_S;
+  return now_s + (pause_s < PROBE_AGAIN_MAX_S ? pause_s : PROBE_AGAIN_MAX_S);
+}
+
+/* A time that nobody sets, in a record of nobody's making, is one that has come. */
+static bool is_due(const struct aiodns_server_facts *facts, uint32_t now_s)
+{
+  return facts->down && (now_s >= facts->probe_s || facts->probe_s - now_s > PROBE_AGAIN_MAX_S);
+}
+
+bool aiodns_servers_apply(struct aiodns_servers *servers, struct aiodns_conf *conf, uint64_t now_ns)
+{
+  struct aiodns_server server[AIODNS_SERVERS_MAX];
+  unsigned up = 0, at = 0;
+  bool probing = false, reorder;
+
+  for (unsigned i = 0; i < conf->server_count; i++) {
+    server[i] = conf->server[i];
+    server[i].late_us = late_after_us(&servers->server[i]);
+    up += !servers->server[i].down;
+  }
+  reorder = up > 0 && up < conf->server_count;
+  conf->up_count = (uint8_t)(reorder ? up : 0);
+  for (unsigned last = 0; last < 2; last++)
+    for (unsigned i = 0; i < conf->server_count; i++) {
+      struct aiodns_server_facts *facts = &servers->server[i];
+      if ((reorder && facts->down) != last)
+        continue;
+      if (last && !probing && is_due(facts, seconds(now_ns))) {
+        probing = true;
+        if (facts->probes < UINT8_MAX)
+          facts->probes++;
+        facts->probe_s = next_probe_s(facts, seconds(now_ns));
+        server[i].probe_ms = facts->probes % FAR_EVERY ? AIODNS_LINGER_MS : AIODNS_LINGER_FAR_MS;
+      }
+      conf->server[at++] = server[i];
+    }
+  return probing;
+}
+
+/* ---- Learning ---- */
+
+static uint32_t distance(uint32_t a, uint32_t b)
+{
+  return a > b ? a - b : b - a;
+}
+
+/* RFC 6298 section 2. */
+static void smooth(struct aiodns_server_facts *facts, int64_t round_trip_us)
+{
+  uint32_t sample_us = round_trip_us < SAMPLE_MAX_US ? (uint32_t)round_trip_us : SAMPLE_MAX_US;
+
+  if (facts->round_trip_us == 0) {
+    facts->round_trip_us = sample_us;
+    facts->spread_us = sample_us / 2;
+    return;
+  }
+  facts->spread_us = (3 * facts->spread_us + distance(facts->round_trip_us, sample_us)) / 4;
+  facts->round_trip_us = (uint32_t)((7 * (uint64_t)facts->round_trip_us + sample_us) / 8);
+}
+
+static bool differs_much(uint32_t before, uint32_t now)
+{
+  return distance(before, now) > WORTH_STORING_US && distance(before, now) > before / WORTH_STORING_PART;
+}
+
+/* What is not stored is forgotten: a slow drift is made of samples that each are worth storing. */
+static bool differs(const struct aiodns_server_facts *before, const struct aiodns_server_facts *now)
+{
+  return before->down != now->down || before->errors != now->errors || before->probe_s != now->probe_s ||
+         (before->round_trip_us == 0) != (now->round_trip_us == 0) ||
+         differs_much(before->round_trip_us, now->round_trip_us) ||
+         differs_much(before->spread_us, now->spread_us);
+}
+
+static void goes_down(struct aiodns_server_facts *facts, uint64_t now_ns)
+{
+  if (facts->down)
+    return;
+  facts->down = true;
+  facts->probes = 0;
+  facts->probe_s = seconds(now_ns); /* beside the next lookup: what was lost may have been a datagram */
+}
+
+static void learn(struct aiodns_server_facts *facts, const struct aiodns_observed *observed,
+                  bool others_answered, uint64_t now_ns)
+{
+  if (observed->answered) {
+    facts->down = false;
+    facts->errors = facts->probes = 0;
+    if (observed->round_trip_us > 0)
+      smooth(facts, observed->round_trip_us);
+  } else if (others_answered && observed->erred) {
+    if (facts->errors < AIODNS_SERVERS_ERRORS)
+      facts->errors++;
+    if (facts->errors == AIODNS_SERVERS_ERRORS)
+      goes_down(facts, now_ns);
+  } else if (others_answered && observed->silent) {
+    goes_down(facts, now_ns);
+  }
+}
+
+bool aiodns_servers_learn(struct aiodns_servers *servers, const struct aiodns_conf *conf,
+                          const struct aiodns_observed observed[AIODNS_SERVERS_MAX], uint64_t now_ns)
+{
+  unsigned answered = 0;
+  bool changed = false;
+
+  for (unsigned i = 0; i < conf->server_count; i++)
+    answered += observed[i].answered;
+  for (unsigned i = 0; i < conf->server_count; i++) {
+    struct aiodns_server_facts *facts = &servers->server[conf->server[i].place], before = *facts;
+    learn(facts, &observed[i], answered > 0, now_ns);
+    changed |= differs(&before, facts);
+  }
+  return changed;
+}
