@@ -192,16 +192,15 @@ static bool forget(const struct aiodns_cache *cache, int fd, uint64_t hash, bool
   return true;
 }
 
-enum aiodns_cache_stored aiodns_cache_store(const struct aiodns_cache *cache, int fd,
-                                            const struct aiodns_question *question,
-                                            const struct aiodns_answer *answer, uint8_t flags,
-                                            uint64_t now_ns, uint64_t life_ns)
+/* `slot` has room for `room` octets, those of a slot. */
+static enum aiodns_cache_stored store(const struct aiodns_cache *cache, int fd, struct aiodns_slot *slot,
+                                      size_t room, const struct aiodns_question *question,
+                                      const struct aiodns_answer *answer, uint8_t flags, uint64_t now_ns,
+                                      uint64_t life_ns)
 {
-  uint64_t buf[AIODNS_CACHE_LARGE / sizeof(uint64_t)];
-  struct aiodns_slot *slot = (void *)buf;
   struct place place;
 
-  if (!make(slot, sizeof buf, question, answer, flags))
+  if (!make(slot, room, question, answer, flags))
     return AIODNS_CACHE_TOO_LARGE;
   size_t len = aiodns_cache_record_len(slot->payload_len);
   bool large = len > AIODNS_CACHE_SMALL;
@@ -216,6 +215,35 @@ enum aiodns_cache_stored aiodns_cache_store(const struct aiodns_cache *cache, in
   if (!write_octets(cache, fd, place.number, slot, len))
     return AIODNS_CACHE_NOT_WRITTEN;
   return evicting ? AIODNS_CACHE_STORED_EVICTING : AIODNS_CACHE_STORED;
+}
+
+/* Nearly all, in little stack. */
+static __attribute__((noinline)) enum aiodns_cache_stored
+store_small(const struct aiodns_cache *cache, int fd, const struct aiodns_question *question,
+            const struct aiodns_answer *answer, uint8_t flags, uint64_t now_ns, uint64_t life_ns)
+{
+  uint64_t buf[AIODNS_CACHE_SMALL / sizeof(uint64_t)];
+  return store(cache, fd, (void *)buf, sizeof buf, question, answer, flags, now_ns, life_ns);
+}
+
+static __attribute__((noinline)) enum aiodns_cache_stored
+store_large(const struct aiodns_cache *cache, int fd, const struct aiodns_question *question,
+            const struct aiodns_answer *answer, uint8_t flags, uint64_t now_ns, uint64_t life_ns)
+{
+  uint64_t buf[AIODNS_CACHE_LARGE / sizeof(uint64_t)];
+  return store(cache, fd, (void *)buf, sizeof buf, question, answer, flags, now_ns, life_ns);
+}
+
+enum aiodns_cache_stored aiodns_cache_store(const struct aiodns_cache *cache, int fd,
+                                            const struct aiodns_question *question,
+                                            const struct aiodns_answer *answer, uint8_t flags,
+                                            uint64_t now_ns, uint64_t life_ns)
+{
+  enum aiodns_cache_stored stored = store_small(cache, fd, question, answer, flags, now_ns, life_ns);
+
+  if (stored != AIODNS_CACHE_TOO_LARGE)
+    return stored;
+  return store_large(cache, fd, question, answer, flags, now_ns, life_ns);
 }
 
 bool aiodns_cache_erase(const struct aiodns_cache *cache, int fd, uint32_t number)

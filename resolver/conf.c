@@ -78,3 +78,9 @@ bool aiodns_server_is_loopback(const struct aiodns_server *server)
     return ntohl(server->address.in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
   return IN6_IS_ADDR_LOOPBACK(&server->address.in6.sin6_addr);
 }
+
+bool aiodns_server_is_docker(const struct aiodns_server *server)
+{
+  return server->address.any.sa_family == AF_INET &&
+         server->address.in.sin_addr.s_addr == htonl(UINT32_C(0x7f00000b));
+}

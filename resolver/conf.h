@@ -47,6 +47,13 @@ struct aiodns_conf {
 /* False: the state is not initialised, or no server in it can be used. */
 bool aiodns_conf_from_state(struct aiodns_conf *ret, const struct __res_state *state);
 
+/*
+ * 127.0.0.11, where Docker puts its embedded server.  That compares letter case, and passes on what it does
+ * not know, so that random letter case gets another host's answer, or none.  It needs none either: nobody but
+ * this network namespace's root can send from there.
+ */
+bool aiodns_server_is_docker(const struct aiodns_server *server);
+
 /* On this machine itself: nobody else can send an ICMP error in its name. */
 bool aiodns_server_is_loopback(const struct aiodns_server *server);
 

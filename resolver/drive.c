@@ -201,32 +201,64 @@ static void note_sockets(struct driver *driver)
   driver->noted = driver->opened;
 }
 
-/* Waits once, and tells the lookup what happened; false: this process cannot wait. */
-static bool wait_once(struct driver *driver)
-{
-  struct pollfd ready[AIODNS_LOOKUP_CHANNELS];
-  uint8_t channel[AIODNS_LOOKUP_CHANNELS];
-  unsigned count = 0;
+/* What is waited for at once: channels of one lookup, or of several. */
+struct channel {
+  uint8_t driver, number;
+};
 
+struct waiting {
+  struct pollfd *ready;
+  struct channel *of;
+};
+
+static unsigned gather(const struct driver *driver, unsigned number, const struct waiting *waiting,
+                       unsigned at)
+{
   for (unsigned c = 0; c < driver->used; c++) {
     if (driver->fd[c] < 0)
       continue;
-    ready[count] = (struct pollfd){.fd = driver->fd[c], .events = driver->connecting[c] ? POLLOUT : POLLIN};
-    channel[count++] = (uint8_t)c;
+    waiting->ready[at] =
+        (struct pollfd){.fd = driver->fd[c], .events = driver->connecting[c] ? POLLOUT : POLLIN};
+    waiting->of[at++] = (struct channel){.driver = (uint8_t)number, .number = (uint8_t)c};
   }
-  int64_t left_us = aiodns_lookup_due(driver->lookup) - driver->now_us;
+  return at;
+}
+
+static int64_t due_of(const struct driver *driver, unsigned count)
+{
+  int64_t due_us = INT64_MAX;
+
+  for (unsigned i = 0; i < count; i++) {
+    int64_t each_us = aiodns_lookup_due(driver[i].lookup);
+    due_us = each_us < due_us ? each_us : due_us;
+  }
+  return due_us;
+}
+
+/* Waits once, and tells the lookups what happened; false: this process cannot wait. */
+static bool wait_once(struct driver *driver, unsigned drivers, const struct waiting *waiting)
+{
+  unsigned count = 0;
+
+  for (unsigned i = 0; i < drivers; i++)
+    count = gather(&driver[i], i, waiting, count);
+  int64_t due_us = due_of(driver, drivers), left_us = due_us - driver->now_us;
   if (count == 0 && left_us > 0 && left_us < SLEEP_MAX_US)
     aiodns_kernel_sleep((uint32_t)left_us); /* for somebody else's answer: poll(2) would round up */
-  int found =
-      aiodns_kernel_poll(ready, count, milliseconds_until(aiodns_lookup_due(driver->lookup), driver->now_us));
+  int found = aiodns_kernel_poll(waiting->ready, count, milliseconds_until(due_us, driver->now_us));
   if (found < 0 && errno != EINTR && errno != EAGAIN)
     return false;
-  driver->late |= found == 0;
-  int64_t now = driver->now_us = now_us();
+  int64_t now = now_us();
+  for (unsigned i = 0; i < drivers; i++) {
+    driver[i].late |= found == 0;
+    driver[i].now_us = now;
+  }
   for (unsigned i = 0; i < count && found > 0; i++)
-    if (ready[i].revents)
-      look_at(driver, channel[i], now);
-  aiodns_lookup_elapsed(driver->lookup, now);
+    if (waiting->ready[i].revents)
+      look_at(&driver[waiting->of[i].driver], waiting->of[i].number, now);
+  for (unsigned i = 0; i < drivers; i++)
+    if (!driver[i].lookup->ended)
+      aiodns_lookup_elapsed(driver[i].lookup, now);
   return true;
 }
 
@@ -263,27 +295,69 @@ static void count(const struct driver *driver)
   aiodns_count(AIODNS_COUNT_TCP, driver->connections);
 }
 
+static void begin(struct driver *driver, struct aiodns_lookup *lookup, struct aiodns_memory *memory)
+{
+  driver->lookup = lookup;
+  driver->memory = memory;
+  driver->used = driver->opened = driver->noted = driver->connections = 0;
+  driver->late = false;
+  driver->place = AIODNS_LEFT_NONE;
+  driver->now_us = now_us();
+  aiodns_lookup_start(lookup, driver->now_us);
+}
+
+static void finish(struct driver *driver)
+{
+  for (unsigned c = 0; c < driver->used; c++)
+    if (driver->fd[c] >= 0)
+      close_channel(driver, c);
+  aiodns_left_forget(driver->place);
+  count(driver);
+}
+
+static void act(struct driver *driver)
+{
+  do_tasks(driver);
+  note_sockets(driver);
+}
+
 void aiodns_drive(struct aiodns_lookup *lookup, struct aiodns_memory *memory)
 {
+  struct pollfd ready[AIODNS_LOOKUP_CHANNELS];
+  struct channel of[AIODNS_LOOKUP_CHANNELS];
+  struct waiting waiting = {.ready = ready, .of = of};
   struct driver driver;
 
-  driver.lookup = lookup;
-  driver.memory = memory;
-  driver.used = driver.opened = driver.noted = driver.connections = 0;
-  driver.late = false;
-  driver.place = AIODNS_LEFT_NONE;
-  driver.now_us = now_us();
-  aiodns_lookup_start(lookup, driver.now_us);
+  begin(&driver, lookup, memory);
   while (!lookup->ended) {
-    do_tasks(&driver);
-    note_sockets(&driver);
-    if (!lookup->ended && !wait_once(&driver))
+    act(&driver);
+    if (!lookup->ended && !wait_once(&driver, 1, &waiting))
       aiodns_lookup_abandon(lookup, errno);
   }
   linger(&driver);
-  for (unsigned c = 0; c < driver.used; c++)
-    if (driver.fd[c] >= 0)
-      close_channel(&driver, c);
-  aiodns_left_forget(driver.place);
-  count(&driver);
+  finish(&driver);
+}
+
+void aiodns_drive_fan(struct aiodns_fan *fan, struct aiodns_memory *memory)
+{
+  struct pollfd ready[AIODNS_FAN_MAX * AIODNS_LOOKUP_CHANNELS];
+  struct channel of[AIODNS_FAN_MAX * AIODNS_LOOKUP_CHANNELS];
+  struct waiting waiting = {.ready = ready, .of = of};
+  struct driver driver[AIODNS_FAN_MAX];
+
+  for (unsigned i = 0; i < fan->count; i++) {
+    begin(&driver[i], &fan->member[i].lookup, memory);
+    act(&driver[i]);
+  }
+  for (aiodns_fan_judge(fan); !fan->ended; aiodns_fan_judge(fan)) {
+    if (!wait_once(driver, fan->count, &waiting))
+      for (unsigned i = 0; i < fan->count; i++)
+        if (!driver[i].lookup->ended)
+          aiodns_lookup_abandon(driver[i].lookup, errno);
+    for (unsigned i = 0; i < fan->count; i++)
+      act(&driver[i]);
+  }
+  for (unsigned i = 0; i < fan->count; i++)
+    finish(&driver[i]);
+  aiodns_memory_settle(memory);
 }

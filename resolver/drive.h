@@ -2,6 +2,7 @@
 #ifndef AIODNS_DRIVE_H
 #define AIODNS_DRIVE_H
 
+#include "fan.h"
 #include "memory.h"
 
 /*
@@ -10,6 +11,9 @@
  * with; no signal is raised.  errno is changed.
  */
 void aiodns_drive(struct aiodns_lookup *lookup, struct aiodns_memory *memory);
+
+/* The same for all members of a fan, until that has ended. */
+void aiodns_drive_fan(struct aiodns_fan *fan, struct aiodns_memory *memory);
 
 /* struct aiodns_sources' random: getrandom(2), or /dev/urandom where the kernel or a filter has it not. */
 bool aiodns_drive_random(void *source, uint8_t *buf, size_t len);

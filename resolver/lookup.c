@@ -370,7 +370,6 @@ void aiodns_lookup_received(struct aiodns_lookup *lookup, unsigned channel, uint
                             size_t room, int64_t now_us)
 {
   aiodns_query_received(query_of(lookup, channel), channel % AIODNS_QUERY_CHANNELS, data, len, room, now_us);
-  advance(lookup, now_us);
 }
 
 void aiodns_lookup_connected(struct aiodns_lookup *lookup, unsigned channel)

@@ -6,7 +6,7 @@
  *   until .ended:
  *     do every aiodns_lookup_task()
  *     wait until something arrives or aiodns_lookup_due()
- *     tell it: _received(), _refused(), _not_opened(), or just _elapsed()
+ *     tell it: _received(), _refused(), _not_opened(); behind all of them, or just so, _elapsed()
  *   do every aiodns_lookup_task() that is left (they close sockets), aiodns_lookup_done()
  *
  * Invariants: it ends no later than `timeout` times `attempts` after its start, not counting the time of

@@ -241,8 +241,8 @@ void aiodns_memory_keep(void *source, const struct aiodns_name *name, uint16_t t
 
 static const struct aiodns_name root = {.len = 1};
 
-static bool read_servers(struct aiodns_memory *memory, enum aiodns_tier_kind kind, struct aiodns_answer *ret,
-                         uint64_t *stored_ns)
+static bool read_servers(struct aiodns_memory *memory, enum aiodns_tier_kind kind,
+                         struct aiodns_answer ret[2], uint64_t *stored_ns)
 {
   struct aiodns_cache_wish wish = {.name = &root,
                                    .view = memory->moment->view.key,
@@ -256,7 +256,7 @@ static bool read_servers(struct aiodns_memory *memory, enum aiodns_tier_kind kin
       !aiodns_cache_read(&map.cache, &wish, ret, facts))
     return false;
   *stored_ns = facts[0].stored_ns;
-  return ret->address_count == memory->conf->server_count;
+  return ret[0].address_count == memory->conf->server_count;
 }
 
 /* Of the two tiers' what was learnt last. */
@@ -265,16 +265,17 @@ static void recall_servers(struct aiodns_memory *memory)
   uint64_t newest_ns = 0, stored_ns;
 
   for (unsigned kind = AIODNS_TIER_HOST; kind <= AIODNS_TIER_USER; kind++) {
-    struct aiodns_answer answer;
+    struct aiodns_answer answer[2]; /* the second one is of no type */
     if (kind == AIODNS_TIER_USER && memory->moment->self != AIODNS_SELF_USER)
       continue;
-    aiodns_answer_init(&answer, AIODNS_SERVERS_FACT_LEN);
-    if (read_servers(memory, (enum aiodns_tier_kind)kind, &answer, &stored_ns) && stored_ns > newest_ns) {
+    aiodns_answer_init(&answer[0], AIODNS_SERVERS_FACT_LEN);
+    if (read_servers(memory, (enum aiodns_tier_kind)kind, answer, &stored_ns) && stored_ns > newest_ns) {
       newest_ns = stored_ns;
-      for (unsigned i = 0; i < answer.address_count; i++)
-        aiodns_servers_read(&memory->servers.server[i], answer.addresses.data + i * AIODNS_SERVERS_FACT_LEN);
+      for (unsigned i = 0; i < answer[0].address_count; i++)
+        aiodns_servers_read(&memory->servers.server[i],
+                            answer[0].addresses.data + (size_t)i * AIODNS_SERVERS_FACT_LEN);
     }
-    aiodns_answer_done(&answer);
+    aiodns_answer_done(&answer[0]);
   }
 }
 
@@ -314,6 +315,8 @@ void aiodns_memory_learn(void *source, const struct aiodns_observed observed[AIO
 {
   struct aiodns_memory *memory = source;
 
+  if (memory->usable)
+    recall_servers(memory); /* others have learnt since: this goes on top of it */
   if (aiodns_servers_learn(&memory->servers, memory->conf, observed, aiodns_moment_boot_ns()))
     keep_servers(memory);
 }

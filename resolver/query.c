@@ -71,21 +71,24 @@ bool aiodns_query_task(struct aiodns_query *query, struct aiodns_task *ret)
 
 /* ---- What it shows of the servers ---- */
 
-/*
- * Only datagrams tell how far a server is, and of those that were sent twice only where nothing else is
- * known: the reply may be to the first.
- */
+/* Only datagrams tell how far a server is. */
 static void note_answered(struct aiodns_query *query, unsigned c, int64_t now_us)
 {
+  const struct aiodns_channel *channel = &query->channel[c];
   unsigned s = aiodns_channel_server(c);
   struct aiodns_observed *observed = &query->observed[s];
-  int64_t sent_us = query->channel[c].sent_us;
 
   observed->answered = true;
-  if (sent_us == 0 && query->conf->server[s].late_us == 0)
-    sent_us = query->server[s].asked_us;
-  if (!aiodns_channel_is_tcp(c) && sent_us > 0)
-    observed->round_trip_us = now_us > sent_us ? now_us - sent_us : 1;
+  if (aiodns_channel_is_tcp(c))
+    return;
+  observed->round_trip_us = now_us > channel->sent_us ? now_us - channel->sent_us : 1;
+  observed->longest_us = channel->again ? now_us - query->server[s].asked_us : observed->round_trip_us;
+}
+
+/* 0: it cannot be told. */
+static int64_t round_trip_of(const struct aiodns_channel *channel, int64_t now_us)
+{
+  return channel->again ? 0 : now_us - channel->sent_us;
 }
 
 static void note_erred(struct aiodns_query *query, unsigned s)
@@ -121,7 +124,7 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
                        int64_t now_us)
 {
   const struct aiodns_channel *channel = &query->channel[c];
-  int64_t round_trip_us = channel->sent_us ? now_us - channel->sent_us : 0;
+  int64_t round_trip_us = round_trip_of(channel, now_us);
 
   switch (aiodns_reply_read(&query->chain, msg, len, query->answer)) {
   case AIODNS_READ_ANSWER:
@@ -136,7 +139,8 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
     note_silent(query, now_us);
     query->round_trip_us = round_trip_us;
     query->answered_by = (int16_t)aiodns_channel_server(c);
-    query->answered_plain = channel->plain;
+    query->answered_plain =
+        channel->plain || aiodns_server_is_docker(&query->conf->server[aiodns_channel_server(c)]);
     query->took_us = now_us - query->started_us;
     aiodns_turn_finish(query, nxdomain ? AIODNS_NO_NAME : AIODNS_NO_DATA);
     break;
@@ -186,7 +190,12 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
     return;
   }
   if (match == AIODNS_MATCH_CASE) {
-    aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_CASE, now_us);
+    /* The first may be a server's that folds letters; who knows ID and port has no more guesses than others.
+     */
+    if (query->server[s].stage == AIODNS_STAGE_UDP)
+      aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_CASE, now_us);
+    else
+      near_miss(query, c, now_us);
     return;
   }
   query->got_reply = true;
@@ -212,7 +221,7 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
   bool perhaps_edns = header.rcode == AIODNS_RCODE_FORMERR || header.rcode == AIODNS_RCODE_NOTIMP ||
                       header.rcode == AIODNS_RCODE_BADVERS;
   if (perhaps_edns && !form.plain) {
-    query->round_trip_us = channel->sent_us ? now_us - channel->sent_us : 0;
+    query->round_trip_us = round_trip_of(channel, now_us);
     aiodns_turn_go_plain(query, s, match == AIODNS_MATCH_BARE, now_us);
     return;
   }

@@ -29,8 +29,6 @@ enum {
   AIODNS_QUERY_CHANNELS = 2 * AIODNS_SERVERS_MAX,
   AIODNS_SENDS_MAX = 16,      /* datagrams a query */
   AIODNS_NEAR_MISSES_MAX = 8, /* datagrams on the right port with a wrong ID or question: then TCP */
-  AIODNS_FIRST_WAIT_US =
-      200000, /* before the next server is asked, where nothing is known of the round trip */
   AIODNS_LEAST_WAIT_US = 50000,
   AIODNS_PLAIN_WAIT_US = 200000, /* the least that TCP gets before UDP is tried in plain */
   AIODNS_SILENT_SENDS = 2,       /* datagrams without any answer before TCP is tried beside UDP */
@@ -56,7 +54,8 @@ struct aiodns_channel {
   bool connected; /* TCP: somebody is there */
   uint16_t id;
   uint8_t flip[AIODNS_FLIP_LEN];
-  int64_t sent_us; /* when first sent; 0 once sent again: no round trip can be told then */
+  bool again;      /* it was sent more than once: no round trip can be told for sure */
+  int64_t sent_us; /* when it was sent last */
   struct aiodns_stream stream;
 };
 

@@ -119,22 +119,66 @@ static void drive(struct aiodns_result *result, struct aiodns_lookup *lookup, st
   aiodns_lookup_done(lookup);
 }
 
+/*
+ * The candidates of a search list together; returns what is left of it, which is to be gone through one by
+ * one, and freed: NULL if nothing is.
+ */
+static AIODNS_APART struct aiodns_fan *ask_together(struct aiodns_result *result, struct aiodns_fan *fan,
+                                                    const struct aiodns_conf *conf,
+                                                    struct aiodns_memory *memory)
+{
+  aiodns_drive_fan(fan, memory);
+  if (fan->rest)
+    return fan;
+  if (fan->winner) {
+    const struct aiodns_lookup *lookup = &fan->winner->lookup;
+    for (unsigned i = 0; i < lookup->query_count; i++) {
+      aiodns_answer_move(&result->answer[i], &fan->winner->answer[i]);
+      if (result->answer[i].outcome == AIODNS_ANSWER)
+        result->server = place_of(conf, lookup->query[i].answered_by);
+    }
+  }
+  result->error = fan->error;
+  end(result, AIODNS_SOURCE_SERVERS, fan->outcome);
+  aiodns_fan_free(fan);
+  return NULL;
+}
+
+/* The candidates one by one, behind those of `rest`, which may be NULL. */
+static AIODNS_APART void ask_one_by_one(struct aiodns_result *result, const struct aiodns_conf *conf,
+                                        const struct aiodns_sources *from, const char *text,
+                                        const struct aiodns_name *name, int family, bool as_is,
+                                        struct aiodns_fan *rest)
+{
+  struct aiodns_lookup lookup;
+
+  if (text)
+    aiodns_lookup_init(&lookup, conf, from, family, text, name, as_is, result->answer);
+  else
+    aiodns_lookup_init_ptr(&lookup, conf, from, name, result->answer);
+  if (rest) {
+    lookup.search = rest->search;
+    aiodns_fan_free(rest);
+  }
+  drive(result, &lookup, from->source);
+}
+
 /* The servers, where the cache does not know; `text` is NULL for the names of an address. */
 static AIODNS_APART void ask_servers(struct aiodns_result *result, struct aiodns_conf *conf,
                                      const struct aiodns_sources *from, const char *text,
                                      const struct aiodns_name *name, int family, bool as_is)
 {
-  struct aiodns_memory *memory = from->source;
-  struct aiodns_lookup lookup;
+  struct aiodns_fan *fan = NULL;
 
   aiodns_left_close();
-  aiodns_memory_look(memory);
-  aiodns_memory_order(memory, conf);
-  if (text)
-    aiodns_lookup_init(&lookup, conf, from, family, text, name, as_is, result->answer);
-  else
-    aiodns_lookup_init_ptr(&lookup, conf, from, name, result->answer);
-  drive(result, &lookup, memory);
+  aiodns_memory_look(from->source);
+  aiodns_memory_order(from->source, conf);
+  if (text && !as_is && aiodns_fan_is_wanted(conf)) {
+    fan = aiodns_fan_new(conf, from, family, text, name);
+    if (fan && !(fan = ask_together(result, fan, conf, from->source)))
+      return;
+  }
+  ask_one_by_one(result, conf, from, text, name, family, as_is, fan);
 }
 
 /* The cache, then the servers. */

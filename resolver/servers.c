@@ -6,6 +6,7 @@ enum {
   PROBE_AGAIN_MAX_S = 30,
   FAR_EVERY = 8,            /* probes */
   SAMPLE_MAX_US = 10000000, /* of a round trip; keeps sums of four within 32 bits */
+  SLACK_US = 10000,         /* a round trip may be so far from what is known, and be one */
   WORTH_STORING_US = 1000,  /* a change, */
   WORTH_STORING_PART = 64,  /* and such a part of what was known */
 };
@@ -53,7 +54,7 @@ static uint32_t late_after_us(const struct aiodns_server_facts *facts)
 {
   uint32_t late_us = facts->round_trip_us + 4 * facts->spread_us;
 
-  if (facts->round_trip_us == 0)
+  if (late_us == 0)
     return 0;
   return late_us < AIODNS_LATE_MIN_US   ? AIODNS_LATE_MIN_US
          : late_us > AIODNS_LATE_MAX_US ? AIODNS_LATE_MAX_US
@@ -124,6 +125,21 @@ static void smooth(struct aiodns_server_facts *facts, int64_t round_trip_us)
   facts->round_trip_us = (uint32_t)((7 * (uint64_t)facts->round_trip_us + sample_us) / 8);
 }
 
+static void take_sample(struct aiodns_server_facts *facts, const struct aiodns_observed *observed)
+{
+  int64_t off_us = observed->round_trip_us - facts->round_trip_us;
+
+  if (observed->longest_us == observed->round_trip_us) {
+    smooth(facts, observed->round_trip_us);
+  } else if (facts->round_trip_us == 0) {
+    facts->spread_us = facts->spread_us ? 2 * facts->spread_us : AIODNS_FIRST_WAIT_US / 2;
+    if (facts->spread_us > AIODNS_LATE_MAX_US / 4)
+      facts->spread_us = AIODNS_LATE_MAX_US / 4;
+  } else if (off_us > 4 * (int64_t)facts->spread_us + SLACK_US || -off_us > SLACK_US) {
+    smooth(facts, observed->longest_us);
+  }
+}
+
 static bool differs_much(uint32_t before, uint32_t now)
 {
   return distance(before, now) > WORTH_STORING_US && distance(before, now) > before / WORTH_STORING_PART;
@@ -154,7 +170,7 @@ static void learn(struct aiodns_server_facts *facts, const struct aiodns_observe
     facts->down = false;
     facts->errors = facts->probes = 0;
     if (observed->round_trip_us > 0)
-      smooth(facts, observed->round_trip_us);
+      take_sample(facts, observed);
   } else if (others_answered && observed->erred) {
     if (facts->errors < AIODNS_SERVERS_ERRORS)
       facts->errors++;

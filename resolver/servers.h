@@ -6,8 +6,11 @@
  * It is one record of the cache, under the root's name, for one view (network namespace, servers, source
  * address), so that whatever is said there of who may write and who believes holds here, too.
  *
- * - Round trip: smoothed, with its spread, as RFC 6298 does.  A server is late after the smoothed round trip
- *   and four times its spread, 50 ms at the least; one of which nothing is known after AIODNS_FIRST_WAIT_US.
+ * - Round trip: smoothed, with its spread, as RFC 6298 does.  Where a datagram was sent twice the reply may
+ * be to either: to the last, if that is the round trip known so far (datagrams are lost), else to the first
+ * (the server is slow).  While nothing is known the wait is doubled each time, as Karn's algorithm does,
+ * until one reply is clear.  A server is late after the smoothed round trip and four times its spread, 50 ms
+ * at the least; one of which nothing is known after AIODNS_FIRST_WAIT_US.
  * - Down: it was silent for so long while another one answered the same question; or it has refused, or
  *   answered with an error, AIODNS_SERVERS_ERRORS times in a row where another one had the answer.  It is
  * then asked last.  Beside other lookups, 1 to 30 s apart, it gets their question, too, and is no longer down
@@ -22,6 +25,8 @@
 #include "conf.h"
 
 enum {
+  /* Before the next server is asked, where nothing is known of the round trip. */
+  AIODNS_FIRST_WAIT_US = 200000,
   AIODNS_SERVERS_ERRORS = 3,
   AIODNS_SERVERS_LIFE_S = 3600, /* from the last change on */
   AIODNS_SERVERS_FACT_LEN = 16, /* octets of one server in the record */
@@ -32,8 +37,9 @@ enum {
 };
 
 struct aiodns_server_facts {
-  uint32_t round_trip_us, spread_us; /* 0: not known */
-  uint32_t probe_s;                  /* CLOCK_BOOTTIME: when it is asked beside others next; if it is down */
+  uint32_t round_trip_us; /* 0: not known */
+  uint32_t spread_us;     /* of what is not known: a quarter of how long it is waited for; 0: as ever */
+  uint32_t probe_s;       /* CLOCK_BOOTTIME: when it is asked beside others next; if it is down */
   bool down;
   uint8_t probes; /* without an answer, since it is down */
   uint8_t errors; /* in a row */
@@ -46,7 +52,8 @@ struct aiodns_servers {
 
 /* What one candidate's questions showed of a server; by places in the configuration of the lookup. */
 struct aiodns_observed {
-  int64_t round_trip_us; /* 0: none could be told */
+  int64_t round_trip_us; /* from the last datagram on; 0: none could be told */
+  int64_t longest_us;    /* from the first one on, which may be the one that was answered */
   bool answered;         /* what was asked */
   bool erred;            /* refused, or answered with an error */
   bool silent;           /* it had as much time as it needs, while another one answered */

@@ -51,7 +51,9 @@ static bool keeps_edns(const struct aiodns_query *query, unsigned s)
 static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int64_t now_us)
 {
   struct aiodns_channel *channel = &query->channel[c];
-  size_t flip_len = plain ? 0 : ((size_t)query->chain.name.len + 7) / 8;
+  const struct aiodns_server *server = &query->conf->server[aiodns_channel_server(c)];
+  bool as_given = plain || aiodns_server_is_docker(server);
+  size_t flip_len = as_given ? 0 : ((size_t)query->chain.name.len + 7) / 8;
   uint8_t random[2 + AIODNS_FLIP_LEN];
 
   if (!aiodns_entropy_take(query->entropy, random, 2 + flip_len)) {
@@ -62,11 +64,13 @@ static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int
   }
   channel_close(query, c);
   channel->id = (uint16_t)(random[0] << 8 | random[1]);
+  memset(channel->flip, 0, sizeof channel->flip);
   memcpy(channel->flip, random + 2, flip_len);
   channel->plain = plain;
   channel->edns = plain && keeps_edns(query, aiodns_channel_server(c));
   channel->connected = false;
   channel->sent_us = now_us;
+  channel->again = false;
   channel->state = aiodns_channel_has_socket(channel) ? AIODNS_CHANNEL_REOPENING : AIODNS_CHANNEL_OPENING;
 }
 
@@ -121,7 +125,8 @@ static void send_udp(struct aiodns_query *query, unsigned s, bool plain, int64_t
     channel_open(query, aiodns_channel_udp(s), plain, now_us);
   } else {
     channel->state = AIODNS_CHANNEL_RESENDING;
-    channel->sent_us = 0;
+    channel->sent_us = now_us;
+    channel->again = true;
   }
 }
 

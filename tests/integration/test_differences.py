@@ -220,6 +220,22 @@ def comes_up(seconds):
     return handler
 
 
+def once_all_are_asked(*names):
+    """The last name is there, the others are not; nobody hears of it before all have been asked for."""
+    missing, held, lock = set(names), [], threading.Lock()
+
+    def handler(query):
+        with lock:
+            missing.discard(query.key)
+            held.append(query)
+            ready = [] if missing else held[:]
+            del held[:len(ready)]
+        for each in ready:
+            data = [GOOD[each.type]] if each.key == names[-1] else []
+            each.send(each.reply(*data, rcode="NOERROR" if data else "NXDOMAIN"))
+    return handler
+
+
 def only(*found):
     return {"addrs": sorted(found), "canon": None}
 
@@ -232,6 +248,8 @@ TIMES = [
     ("deadline", gai("x.test", "inet"), "timeout:1 attempts:2", AGAIN, only("198.51.100.1"), *[comes_up(2.5)] * 2),
     ("tcp-silent", gai("x.test", "inet"), "timeout:1 attempts:1", AGAIN, only("198.51.100.1"),
      lambda query: truncated(query, late(1.5, addresses("198.51.100.1")))),
+    ("search-together", gai("x.y", "inet"), "ndots:3 timeout:1 attempts:1\nsearch one.test two.test", only(GOOD["A"]),
+     AGAIN, once_all_are_asked("x.y.one.test", "x.y.two.test", "x.y")),
     ("family-failed", gai("x.test"), "", only(netns.ADDRESS4), only(netns.ADDRESS4, GOOD["AAAA"]), LATE_AAAA),
 ]
 

@@ -62,8 +62,10 @@ def questions(server, lookups, env):
     return asked
 
 
-def other_questions(net, server, *lookups, env=()):
-    """The lookups for which ours asks other names than glibc, or in another order."""
+def other_questions(net, server, *lookups, env=None):
+    """The lookups for which ours asks other names than glibc, or in another order, where it asks one by one."""
+    env = dict(env or {})
+    env["RES_OPTIONS"] = f"{env.get('RES_OPTIONS', '')} single-request"
     server.queries.clear()
     ours = questions(server, lookups, env)
     net.service(netns.GLIBC)

@@ -402,6 +402,7 @@ static void receive(struct sim_world *world, unsigned channel, const uint8_t *da
   aiodns_lookup_received(&world->lookup, channel, copy, len, world->socket[channel].tcp ? len : world->room,
                          world->now_us);
   free(copy);
+  aiodns_lookup_elapsed(&world->lookup, world->now_us);
 }
 
 static void receive_forged(struct sim_world *world, unsigned channel)

@@ -52,7 +52,8 @@ static bool learn(uint64_t now_ns)
 /* The server at this place of the present order has answered, after so long. */
 static void answers(unsigned at, int64_t round_trip_us)
 {
-  seen[at] = (struct aiodns_observed){.answered = true, .round_trip_us = round_trip_us};
+  seen[at] =
+      (struct aiodns_observed){.answered = true, .round_trip_us = round_trip_us, .longest_us = round_trip_us};
 }
 
 static void nothing_known(void **state)
@@ -129,6 +130,65 @@ static void a_slow_drift_is_followed(void **state)
       stored = servers;
   }
   assert_in_range(stored.server[0].round_trip_us, 32 * MS, 40 * MS);
+}
+
+/* A reply this long after the last datagram, and that long after the first. */
+static void answers_again(int64_t round_trip_us, int64_t longest_us)
+{
+  seen[0] =
+      (struct aiodns_observed){.answered = true, .round_trip_us = round_trip_us, .longest_us = longest_us};
+}
+
+/* Half of the datagrams are lost; a round trip is 2 ms. */
+static void lost_datagrams_do_not_make_a_server_slow(void **state)
+{
+  (void)state;
+  for (unsigned i = 0; i < 200; i++) {
+    apply(1, NOW);
+    int64_t late_us = conf.server[0].late_us ? conf.server[0].late_us : AIODNS_FIRST_WAIT_US;
+    if (i % 4 == 3)
+      answers(0, 2 * MS);
+    else
+      answers_again(2 * MS, late_us * (i % 4 + 1) + 2 * MS);
+    learn(NOW);
+    if (i > 3)
+      assert_int_equal(conf.server[0].late_us, AIODNS_LATE_MIN_US);
+  }
+}
+
+/* Of a reply after `takes_us`, how long the last datagram had been under way: the pauses double. */
+static int64_t since_last(int64_t takes_us, int64_t pause_us)
+{
+  for (; takes_us > pause_us; pause_us *= 2)
+    takes_us -= pause_us;
+  return takes_us;
+}
+
+/* Each query is sent again before its answer comes, until it is known how long that takes. */
+static void a_slow_server_is_found_out(void **state)
+{
+  static const int64_t takes_us[] = {210 * MS, 450 * MS, 700 * MS, 1500 * MS};
+  (void)state;
+  for (unsigned known = 0; known < 2; known++)
+    for (unsigned k = 0; k < sizeof takes_us / sizeof *takes_us; k++) {
+      start(state);
+      if (known) {
+        apply(1, NOW);
+        answers(0, MS);
+        learn(NOW);
+      }
+      int64_t late_us = 0;
+      for (unsigned i = 0; i < 12; i++) {
+        apply(1, NOW);
+        late_us = conf.server[0].late_us ? conf.server[0].late_us : AIODNS_FIRST_WAIT_US;
+        if (late_us > takes_us[k])
+          answers(0, takes_us[k]);
+        else
+          answers_again(since_last(takes_us[k], late_us), takes_us[k]);
+        learn(NOW);
+      }
+      assert_true(late_us >= takes_us[k]);
+    }
 }
 
 /* The first server keeps silent, the second answers. */
@@ -302,6 +362,8 @@ int main(void)
       cmocka_unit_test_setup(late_is_bounded, start),
       cmocka_unit_test_setup(small_changes_are_not_stored, start),
       cmocka_unit_test_setup(a_slow_drift_is_followed, start),
+      cmocka_unit_test_setup(lost_datagrams_do_not_make_a_server_slow, start),
+      cmocka_unit_test_setup(a_slow_server_is_found_out, start),
       cmocka_unit_test_setup(silence_beside_an_answer_puts_it_last, start),
       cmocka_unit_test_setup(silence_of_all_means_nothing, start),
       cmocka_unit_test_setup(errors_in_a_row_put_it_last, start),
