@@ -362,6 +362,17 @@ static bool put_found(const struct search *search, const struct aiodns_slot *cop
   return true;
 }
 
+/* Whether it is worth looking among the large slots, which takes a large buffer. */
+static bool may_be_large(const struct search *search)
+{
+  uint32_t first = aiodns_cache_set(search->cache, search->hash, true);
+
+  for (uint32_t i = 0; i < AIODNS_CACHE_WAYS; i++)
+    if (aiodns_cache_load(&slot_at(search->cache, first + i)->hash) == search->hash)
+      return true;
+  return false;
+}
+
 /* Each with its own buffer: most records are small, and stacks may be. */
 static bool __attribute__((noinline)) read_large(const struct search *search)
 {
@@ -374,7 +385,7 @@ static bool read_one(const struct search *search)
   uint64_t buf[AIODNS_CACHE_SMALL / sizeof(uint64_t)];
   if (find(search, AIODNS_CACHE_SMALL, buf))
     return put_found(search, (const void *)buf);
-  return read_large(search);
+  return may_be_large(search) && read_large(search);
 }
 
 unsigned aiodns_cache_read(const struct aiodns_cache *cache, const struct aiodns_cache_wish *wish,
