@@ -343,21 +343,22 @@ void aiodns_drive_fan(struct aiodns_fan *fan, struct aiodns_memory *memory)
   struct pollfd ready[AIODNS_FAN_MAX * AIODNS_LOOKUP_CHANNELS];
   struct channel of[AIODNS_FAN_MAX * AIODNS_LOOKUP_CHANNELS];
   struct waiting waiting = {.ready = ready, .of = of};
-  struct driver driver[AIODNS_FAN_MAX];
+  struct driver driver[AIODNS_FAN_MAX] = {0};
+  const unsigned members = fan->count;
 
-  for (unsigned i = 0; i < fan->count; i++) {
+  for (unsigned i = 0; i < members; i++) {
     begin(&driver[i], &fan->member[i].lookup, memory);
     act(&driver[i]);
   }
   for (aiodns_fan_judge(fan); !fan->ended; aiodns_fan_judge(fan)) {
-    if (!wait_once(driver, fan->count, &waiting))
-      for (unsigned i = 0; i < fan->count; i++)
+    if (!wait_once(driver, members, &waiting))
+      for (unsigned i = 0; i < members; i++)
         if (!driver[i].lookup->ended)
           aiodns_lookup_abandon(driver[i].lookup, errno);
-    for (unsigned i = 0; i < fan->count; i++)
+    for (unsigned i = 0; i < members; i++)
       act(&driver[i]);
   }
-  for (unsigned i = 0; i < fan->count; i++)
+  for (unsigned i = 0; i < members; i++)
     finish(&driver[i]);
   aiodns_memory_settle(memory);
 }

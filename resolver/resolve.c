@@ -103,7 +103,7 @@ static void resolve_localhost(struct aiodns_result *result, const char *name, in
 }
 
 /* Of a server in the order of its asking; -1: none. */
-static int16_t place_of(const struct aiodns_conf *conf, int16_t server)
+static int place_of(const struct aiodns_conf *conf, int16_t server)
 {
   return server < 0 ? server : conf->server[server].place;
 }
