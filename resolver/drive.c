@@ -346,11 +346,12 @@ void aiodns_drive_fan(struct aiodns_fan *fan, struct aiodns_memory *memory)
   struct driver driver[AIODNS_FAN_MAX] = {0};
   const unsigned members = fan->count;
 
+  fan->started_us = now_us();
   for (unsigned i = 0; i < members; i++) {
     begin(&driver[i], &fan->member[i].lookup, memory);
     act(&driver[i]);
   }
-  for (aiodns_fan_judge(fan); !fan->ended; aiodns_fan_judge(fan)) {
+  for (aiodns_fan_judge(fan, fan->started_us); !fan->ended; aiodns_fan_judge(fan, driver->now_us)) {
     if (!wait_once(driver, members, &waiting))
       for (unsigned i = 0; i < members; i++)
         if (!driver[i].lookup->ended)

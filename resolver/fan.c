@@ -13,8 +13,9 @@ bool aiodns_fan_is_wanted(const struct aiodns_conf *conf)
   return conf->server[0].late_us < SLOW_US && !conf->single_request && !conf->use_vc;
 }
 
-/* The candidates that may be asked together; returns how many. */
-static unsigned candidates(const struct aiodns_search *from, struct aiodns_name ret[AIODNS_FAN_MAX])
+/* The candidates that may be asked together; returns how many, and whether those may be all. */
+static unsigned candidates(const struct aiodns_search *from, struct aiodns_name ret[AIODNS_FAN_MAX],
+                           bool *ret_all)
 {
   struct aiodns_search search = *from;
   unsigned count = 0;
@@ -24,6 +25,7 @@ static unsigned candidates(const struct aiodns_search *from, struct aiodns_name 
     bool as_is = aiodns_name_equal(&ret[count], &search.given); /* by a root in the list, too */
     if (as_is && (count == 0 || !search.dotted))
       break;
+    *ret_all = as_is;
     count++;
     aiodns_search_report(&search, nobody);
   }
@@ -37,7 +39,8 @@ struct aiodns_fan *aiodns_fan_new(const struct aiodns_conf *conf, const struct a
   struct aiodns_search search;
 
   aiodns_search_init(&search, conf, sources->search_more, sources->source, text, name, false);
-  unsigned count = candidates(&search, candidate);
+  bool all = false;
+  unsigned count = candidates(&search, candidate, &all);
   if (count < 2)
     return NULL;
   struct aiodns_fan *fan = malloc(sizeof *fan + count * sizeof fan->member[0]);
@@ -53,6 +56,8 @@ struct aiodns_fan *aiodns_fan_new(const struct aiodns_conf *conf, const struct a
   for (unsigned i = 0; i < count; i++) {
     struct aiodns_lookup *lookup = &fan->member[i].lookup;
     aiodns_lookup_init(lookup, conf, &fan->sources, family, ".", &candidate[i], true, fan->member[i].answer);
+    if (!all)
+      lookup->time_us = lookup->time_us / 4 * 3;
     for (unsigned k = 0; k < lookup->wanted_count; k++)
       lookup->query[k].entropy = &fan->entropy; /* one system call for many */
   }
@@ -93,7 +98,17 @@ static struct aiodns_fan_member *member_of(struct aiodns_fan *fan, const struct 
   return NULL;
 }
 
-void aiodns_fan_judge(struct aiodns_fan *fan)
+/* The deadline bounds silence: what was answered gives its time back. */
+static void leave_rest(struct aiodns_fan *fan, int64_t now_us)
+{
+  const struct aiodns_verdict *last = &fan->search.last;
+
+  fan->rest = fan->ended = true;
+  if (last->outcome == AIODNS_FAILED && last->failure != AIODNS_FAILURE_SERVFAIL)
+    fan->spent_us = now_us - fan->started_us;
+}
+
+void aiodns_fan_judge(struct aiodns_fan *fan, int64_t now_us)
 {
   while (!fan->ended) {
     struct aiodns_search before = fan->search;
@@ -105,7 +120,8 @@ void aiodns_fan_judge(struct aiodns_fan *fan)
     struct aiodns_fan_member *member = member_of(fan, &name);
     if (!member || !member->lookup.ended) {
       fan->search = before;
-      fan->rest = fan->ended = !member;
+      if (!member)
+        leave_rest(fan, now_us);
       return;
     }
     if (member->lookup.outcome == AIODNS_ANSWER) {

@@ -10,6 +10,9 @@
  * and nothing is known that speaks against it (aiodns_fan_is_wanted).  A name without a dot is never asked as
  * it is before all others have failed: it would be a question to the root about somebody's host.
  *
+ * One deadline holds for all of it, as in lookup.h: where some candidates are no members, those that are may
+ * take three quarters of it, and silence counts against the rest.
+ *
  * Costs: about 4 KiB of malloc(3) a candidate, eight at the most; without memory one is asked after the
  * other, and so are those behind the eighth.
  */
@@ -32,6 +35,8 @@ struct aiodns_fan {
   unsigned count;                   /* members */
   bool ended;                       /* all that depended on members has been decided */
   bool rest;                        /* candidates that are no members are to be asked: from `search` on */
+  int64_t started_us;               /* by the driver */
+  int64_t spent_us;                 /* of the time that the rest may take: in vain */
   enum aiodns_outcome outcome;      /* once it has ended, without a rest */
   struct aiodns_fan_member *winner; /* whose answer it is, for AIODNS_ANSWER */
   int error;                        /* errno, for AIODNS_LOCAL */
@@ -48,6 +53,6 @@ struct aiodns_fan *aiodns_fan_new(const struct aiodns_conf *conf, const struct a
 void aiodns_fan_free(struct aiodns_fan *fan);
 
 /* Behind anything that happened to a member: judges what can be. */
-void aiodns_fan_judge(struct aiodns_fan *fan);
+void aiodns_fan_judge(struct aiodns_fan *fan, int64_t now_us);
 
 #endif

@@ -204,7 +204,6 @@ static void after_fork_in_child(void)
  * Whether the handlers are registered; libc's function is asked when we are loaded, when no other thread can
  * be here yet, and again where it had no memory.
  */
-__attribute__((constructor)) static void register_at_load(void);
 static bool handles_forks(void)
 {
   static _Atomic unsigned state; /* 0: not asked; 1: some thread is at it; 2: registered */
@@ -219,7 +218,7 @@ static bool handles_forks(void)
   return done;
 }
 
-static void register_at_load(void)
+__attribute__((constructor)) static void register_at_load(void)
 {
   handles_forks();
 }

@@ -23,6 +23,7 @@ static void init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
   lookup->entropy.source = sources->source;
   lookup->entropy.left = 0;
   lookup->first_server = 0;
+  lookup->time_us = (int64_t)conf->timeout_ms * 1000 * conf->attempts;
   lookup->round_trip_us = 0;
   lookup->plain = lookup->probing = lookup->hide_data = lookup->first_round = lookup->ended = false;
   lookup->recalled = lookup->waiting = lookup->doubted = 0;
@@ -331,7 +332,7 @@ void aiodns_lookup_start(struct aiodns_lookup *lookup, int64_t now_us)
 {
   uint8_t random = 0;
 
-  lookup->deadline_us = now_us + (int64_t)lookup->conf->timeout_ms * 1000 * lookup->conf->attempts;
+  lookup->deadline_us = now_us + lookup->time_us;
   lookup->flight_left_us = (lookup->deadline_us - now_us) / 4;
   if (lookup->flight_left_us > AIODNS_FLIGHT_WAIT_US)
     lookup->flight_left_us = AIODNS_FLIGHT_WAIT_US;

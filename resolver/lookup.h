@@ -100,6 +100,7 @@ struct aiodns_lookup {
   struct aiodns_name candidate;
   uint16_t asked, timed_out; /* questions put to servers; of those, how many nobody answered */
   int64_t round_trip_us;     /* what a server that said NXDOMAIN took; 0: none did */
+  int64_t time_us; /* from the start to the deadline; `timeout` times `attempts` where nobody says less */
   int64_t deadline_us, candidate_start_us, candidate_deadline_us;
   int64_t turn_us;  /* when the candidate was first asked; its later rounds begin at candidate_start_us */
   int64_t grace_us; /* when the query that is left is given up; INT64_MAX while none has ended well */

@@ -315,10 +315,12 @@ void aiodns_memory_learn(void *source, const struct aiodns_observed observed[AIO
 {
   struct aiodns_memory *memory = source;
 
-  if (memory->usable)
-    recall_servers(memory); /* others have learnt since: this goes on top of it */
-  if (aiodns_servers_learn(&memory->servers, memory->conf, observed, aiodns_moment_boot_ns()))
-    keep_servers(memory);
+  if (!memory->usable ||
+      !aiodns_servers_learn(&memory->servers, memory->conf, observed, aiodns_moment_boot_ns()))
+    return;
+  recall_servers(memory); /* others have learnt since: this goes on top of it */
+  aiodns_servers_learn(&memory->servers, memory->conf, observed, aiodns_moment_boot_ns());
+  keep_servers(memory);
 }
 
 bool aiodns_memory_settle(void *source)

@@ -158,6 +158,7 @@ static AIODNS_APART void ask_one_by_one(struct aiodns_result *result, const stru
     aiodns_lookup_init_ptr(&lookup, conf, from, name, result->answer);
   if (rest) {
     lookup.search = rest->search;
+    lookup.time_us -= rest->spent_us;
     aiodns_fan_free(rest);
   }
   drive(result, &lookup, from->source);

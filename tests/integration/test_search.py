@@ -122,6 +122,21 @@ def test_name_as_it_is_first_is_asked_alone(net):
         assert {query.key for query in server.queries} == {"x0000.d.three.test"}
 
 
+def test_one_deadline_for_those_asked_together_and_those_behind(net):
+    """The name as it is comes behind; the server is up before it would have had a time of its own."""
+    up = threading.Event()
+    timer = threading.Timer(1.5, up.set)
+
+    def handler(query):
+        if not timer.is_alive() and not up.is_set():
+            timer.start()
+        if up.is_set():
+            query.send(query.reply(FOUR))
+    with serving(net, handler), Client() as client:
+        assert client.ask(gai("host", "inet")) == {"error": "EAI_AGAIN"}
+        timer.cancel()
+
+
 def test_silent_candidate_is_waited_for(net):
     """One-by-one the first answer decides; a later one that is quicker does not."""
     def handler(query):
