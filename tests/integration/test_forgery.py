@@ -222,16 +222,11 @@ def test_port_id_and_case_to_be_guessed(links):
     assert_flooded(attack)
 
 
-def test_id_and_case_to_be_guessed(links):
-    with Attack(links, ("port",)) as attack:
-        assert_all_right(attack)
-    assert_flooded(attack)
-    assert grew(attack, "near_misses", attack.asked)
-    assert grew(attack, "tcp", attack.asked // 2)
-
-
-def test_case_to_be_guessed(links):
-    with Attack(links, ("port", "id")) as attack:
+@pytest.mark.parametrize("knows, lies", [(("port",), False), (("port",), True), (("port", "id"), False)],
+                         ids=["id-and-case", "id-and-case-among-lies", "case"])
+def test_rest_to_be_guessed(links, knows, lies):
+    """Not the port. `lies`: errors and truncated replies are sent, too."""
+    with Attack(links, knows, lies) as attack:
         assert_all_right(attack)
     assert_flooded(attack)
     assert grew(attack, "near_misses", attack.asked)
@@ -257,10 +252,3 @@ def test_id_and_case_to_be_guessed_without_tcp(links, lies):
     wrong = [answer for family, answer in answers if answer != right(family)]
     # The right ID, twice in one lookup, ends it: once in some 10,000 lookups, three times in 30 never.
     assert len(wrong) < 3 and all(answer["addrs"] == [] for answer in wrong)
-
-
-def test_lies_other_than_an_answer(links):
-    with Attack(links, ("port",), lies=True) as attack:
-        assert_all_right(attack)
-    assert_flooded(attack)
-    assert grew(attack, "near_misses", attack.asked)

@@ -1,20 +1,28 @@
 """What is learnt of servers, and shared: who is asked first, by every process of the tier."""
 
-import itertools
-
 import contextlib
+import itertools
+import json
+import math
+import os
+import pathlib
+import socket
+import subprocess
+import time
 
 import pytest
 
 import netns
 import scripted
-from cached import HOST, USER, as_user, forget_all, later, next_address, program, records, run_one, until
+from cached import HOST, USER, as_user, forget_all, later, next_address, program, records, run, run_one, until
 from lookups import gai
 
 CACHED = True
+BUILD = pathlib.Path(os.environ.get("AIODNS_BUILD_DIR", pathlib.Path(__file__).resolve().parents[2] / "build/dev"))
 pytestmark = pytest.mark.skipif(not netns.IS_ROOT, reason="in a user namespace / is nobody's: no cache is believed")
 
 FOUR = "198.51.100.1"
+ELSEWHERE = "192.0.2.53"  # on this machine, too, but not of loopback: anybody could send ICMP errors in its name
 ANSWER = {"addrs": [FOUR], "canon": None}
 _names = (f"n{n}.scripted.test" for n in itertools.count(1))
 
@@ -41,23 +49,54 @@ class Changing:
         return self.handler(query)
 
 
+class Closed:
+    """An address where nobody listens: the kernel answers by ICMP. A raw socket sees what comes all the same."""
+
+    IP, UDP = 20, 8  # octets of the headers
+
+    def __init__(self, address):
+        self.address, self._queries = address, []
+        self._raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+        self._raw.bind((address, 0))
+
+    @property
+    def queries(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                datagram = self._raw.recv(65535, socket.MSG_DONTWAIT)
+                self._queries.append(scripted.Query(datagram[self.IP + self.UDP:], False, None, None))
+        return self._queries
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._raw.close()
+
+
 @pytest.fixture
 def serve(net):
+    """Starts servers with these handlers, beside those that are there already, and lists all in this order."""
     with contextlib.ExitStack() as stack:
-        def start(*handlers, options=""):
+        def start(*those, options=""):
             forget_all()
-            servers = [stack.enter_context(scripted.Server(next_address(), handler)) for handler in handlers]
+            servers = [stack.enter_context(scripted.Server(next_address(), one) if callable(one) else one)
+                       for one in those]
             net.resolv_conf("".join(f"nameserver {server.address}\n" for server in servers)
                             + f"options {options}\n")
             return servers
         yield start
 
 
+def look_up_all(count, *before):
+    """Names that nobody knows yet, in a new program."""
+    names = list(itertools.islice(_names, count))
+    assert run([gai(name, "inet") for name in names], *before) == [ANSWER] * count
+    return names
+
+
 def look_up(*before):
-    """A name that nobody knows yet, in a new program."""
-    name = next(_names)
-    assert run_one(gai(name, "inet"), *before) == ANSWER
-    return name
+    return look_up_all(1, *before)[0]
 
 
 def has(server, name):
@@ -68,12 +107,27 @@ def alone(server, other, name):
     return has(server, name) and not has(other, name)
 
 
+def asked(server, names):
+    return len({query.key for query in server.queries} & set(names))
+
+
+def stalls(count):
+    """Of so many lookups, those for which a busy machine may hold up a healthy server for the 50 ms it is given."""
+    return count / 10
+
+
+def assert_only_probed(first, since):
+    """The first server is down since then at the earliest: another process's lookups ask it only now and then, beside."""
+    names = look_up_all(100)
+    # At once, then 1, 2, 4 s ... after the one before, by a clock of whole seconds.
+    assert asked(first, names) <= 2 + math.log2(1 + time.monotonic() - since) + stalls(len(names))
+
+
 def test_second_of_two_healthy_servers_is_not_asked(serve):
     first, second = serve(good, good)
-    for _ in range(20):
-        look_up()
-    assert len(first.distinct()) >= 20
-    assert len(second.distinct()) < 2
+    names = look_up_all(200)
+    assert asked(first, names) > len(names) - stalls(len(names))
+    assert asked(second, names) < stalls(len(names))
 
 
 def test_rotate_asks_both(serve):
@@ -85,10 +139,9 @@ def test_rotate_asks_both(serve):
 
 def test_silent_first_server_is_learnt_at_once_and_by_all(serve):
     first, second = serve(silent, good)
+    since = time.monotonic()
     assert has(first, look_up())
-    probed = sum(has(first, look_up()) for _ in range(10))
-    assert probed <= 3  # beside: at once, 1 s and 2 s later
-    assert len(second.distinct()) >= 11
+    assert_only_probed(first, since)
     name = look_up(as_user(USER))
     assert has(second, name)
 
@@ -124,13 +177,45 @@ def test_dead_for_a_while_then_back(serve):
     assert second_of <= 260
 
 
-@pytest.mark.parametrize("rcode", ["REFUSED", "SERVFAIL"])
-def test_server_that_errs_each_time_is_asked_last(serve, rcode):
-    first, second = serve(failing(rcode), good)
+def assert_learnt_by_three_errors(first, second):
+    since = time.monotonic()
     for _ in range(3):
         name = look_up()
         assert has(first, name) and has(second, name)
+    assert_only_probed(first, since)
     until(lambda: alone(second, first, look_up()), "the second is asked alone, but for probes of the first")
+
+
+def assert_found_back(first, second):
+    """A probe is due in each of these lookups, which waits for it at least for a moment."""
+    assert any(alone(first, second, look_up(later(second_of))) for second_of in range(31, 1000, 31))
+
+
+@pytest.mark.parametrize("rcode", ["REFUSED", "SERVFAIL"])
+def test_server_that_errs_each_time_is_asked_last(serve, rcode):
+    change = Changing(failing(rcode))
+    first, second = serve(change, good)
+    assert_learnt_by_three_errors(first, second)
+    change.handler = good
+    assert_found_back(first, second)
+
+
+@pytest.fixture(params=["loopback", "elsewhere"])
+def closed_address(net, request):
+    """Loopback's ICMP is believed at once, others' is a hint."""
+    if request.param == "loopback":
+        yield next_address()
+        return
+    netns.ip("address", "add", f"{ELSEWHERE}/32", "dev", "lo")
+    yield ELSEWHERE
+    netns.ip("address", "del", f"{ELSEWHERE}/32", "dev", "lo")
+
+
+def test_server_where_nobody_listens_is_asked_last(serve, closed_address):
+    first, second = serve(Closed(closed_address), good)
+    assert_learnt_by_three_errors(first, second)
+    with scripted.Server(closed_address, good) as first:
+        assert_found_back(first, second)
 
 
 def test_one_error_is_no_reason(serve):
@@ -174,3 +259,20 @@ def test_a_user_writes_nothing_that_root_believes(serve):
         change.handler = good
         assert records(HOST / "cache.1") == {}
     assert alone(first, second, look_up())
+
+
+def test_flush_forgets_it_and_nothing_lists_it(serve):
+    def aiodns(*words):
+        return subprocess.run([BUILD / "tools/aiodns", *words], check=True, capture_output=True, text=True).stdout
+
+    def is_learnt():
+        return (".", "TYPE65280") in {(name, kind) for name, kind, _view in records()}
+
+    serve(silent, good)
+    name = look_up()
+    assert is_learnt()
+    assert [record["name"] for record in json.loads(aiodns("cache", "--all", "--json"))["records"]] == [name]
+    assert "1 record removed" in aiodns("flush", name)
+    assert is_learnt()
+    assert "0 records removed" in aiodns("flush")
+    assert not is_learnt()
