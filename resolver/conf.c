@@ -48,6 +48,10 @@ bool aiodns_conf_from_state(struct aiodns_conf *ret, const struct __res_state *s
       server->late_us = 0;
     }
   ret->up_count = 0;
+  ret->letters = AIODNS_LETTERS_AUTO;
+  ret->parallel_search = true;
+  ret->deadline_ms = ret->serve_stale_s = 0;
+  ret->schedule.step_count = 0;
 
   ret->ndots = (uint8_t)state->ndots;
   ret->attempts = state->retry > 0 ? (uint8_t)(state->retry < 16 ? state->retry : 16) : 1;

@@ -12,6 +12,26 @@
 
 enum {
   AIODNS_SERVERS_MAX = MAXNS, /* glibc's own dns has no more either */
+  AIODNS_STEPS_MAX = 8,
+};
+
+/* Whom to ask when, exactly: the servers of a step at once, then, where none of them has answered, the next.
+ */
+struct aiodns_step {
+  uint32_t wait_ms;
+  uint32_t servers; /* 1 << index in aiodns_conf.server */
+};
+
+struct aiodns_schedule {
+  struct aiodns_step step[AIODNS_STEPS_MAX];
+  uint32_t step_count; /* 0: by resolv.conf(5), hedged */
+};
+
+/* Whether names are asked for in random letter case. */
+enum aiodns_letters {
+  AIODNS_LETTERS_AUTO, /* but for a server that is known not to stand it */
+  AIODNS_LETTERS_ON,
+  AIODNS_LETTERS_OFF, /* as the program wrote them */
 };
 
 struct aiodns_server {
@@ -31,6 +51,7 @@ struct aiodns_conf {
   struct aiodns_server server[AIODNS_SERVERS_MAX];
   uint8_t server_count;
   uint8_t up_count; /* of those, in front of the others, which are not known to be down; 0: all */
+  uint8_t letters;  /* enum aiodns_letters */
   uint8_t ndots;
   uint8_t attempts;    /* at least 1 */
   uint32_t timeout_ms; /* at least 1,000 */
@@ -39,10 +60,20 @@ struct aiodns_conf {
   bool search_single,
       search_dotted; /* RES_DEFNAMES: names without a dot; RES_DNSRCH: names with one, and the whole list */
   bool no_tld_query;
-  bool strict_error;         /* a family that failed fails the lookup (glibc 2.41) */
+  bool strict_error;      /* a family that failed fails the lookup (glibc 2.41) */
+  bool parallel_search;   /* the candidates of a search list may be asked together */
+  uint32_t deadline_ms;   /* of a lookup; 0: `timeout` times `attempts` */
+  uint32_t serve_stale_s; /* an expired answer is given for so long where all servers fail; 0: never */
+  struct aiodns_schedule schedule;
   const char *const *search; /* _res.dnsrch: a prefix of the search list, at most 6 entries */
   uint8_t search_count;
 };
+
+/* What a lookup may take. */
+static inline int64_t aiodns_conf_deadline_us(const struct aiodns_conf *conf)
+{
+  return (conf->deadline_ms ? conf->deadline_ms : (int64_t)conf->timeout_ms * conf->attempts) * 1000;
+}
 
 /* False: the state is not initialised, or no server in it can be used. */
 bool aiodns_conf_from_state(struct aiodns_conf *ret, const struct __res_state *state);

@@ -30,6 +30,7 @@ struct driver {
   int fd[AIODNS_LOOKUP_CHANNELS]; /* -1: none */
   bool tcp[AIODNS_LOOKUP_CHANNELS];
   bool connecting[AIODNS_LOOKUP_CHANNELS]; /* TCP: the query is sent once it is writable */
+  bool tells[AIODNS_LOOKUP_CHANNELS];      /* UDP: what came in fragments */
 };
 
 static int64_t now_us(void)
@@ -101,7 +102,7 @@ static void use_channel(struct driver *driver, unsigned c)
 {
   for (; driver->used <= c; driver->used++) {
     driver->fd[driver->used] = -1;
-    driver->tcp[driver->used] = driver->connecting[driver->used] = false;
+    driver->tcp[driver->used] = driver->connecting[driver->used] = driver->tells[driver->used] = false;
   }
 }
 
@@ -122,6 +123,8 @@ static void open_channel(struct driver *driver, const struct aiodns_task *task)
   driver->connections += task->tcp;
   driver->fd[c] = fd;
   driver->tcp[c] = driver->connecting[c] = task->tcp;
+  driver->tells[c] = !task->tcp && !aiodns_server_is_loopback(task->server) &&
+                     aiodns_kernel_tell_fragments(fd, task->server->address.any.sa_family);
   if (!task->tcp && !send_payload(driver, c)) {
     int error = errno;
     close_channel(driver, c);
@@ -150,13 +153,26 @@ static void do_tasks(struct driver *driver)
   }
 }
 
+/* Some octets of a stream, or the front of a datagram, whose real length is returned. */
+static ssize_t receive_once(struct driver *driver, unsigned c, uint8_t buf[RECEIVE_MAX], bool *ret_fragments)
+{
+  *ret_fragments = false;
+  if (driver->tells[c]) {
+    ssize_t got = aiodns_kernel_receive_told(driver->fd[c], buf, RECEIVE_MAX, ret_fragments);
+    if (got >= 0 || !aiodns_error_is_refusal(errno))
+      return got;
+    driver->tells[c] = false; /* this process may not call recvmsg(2) */
+  }
+  return aiodns_kernel_receive(driver->fd[c], buf, RECEIVE_MAX, driver->tcp[c] ? 0 : MSG_TRUNC);
+}
+
 static void receive(struct driver *driver, unsigned c, int64_t now)
 {
   uint8_t buf[RECEIVE_MAX];
+  bool fragments;
 
   for (int i = 0; i < BURST_MAX && aiodns_lookup_listens(driver->lookup, c); i++) {
-    /* MSG_TRUNC: the datagram's real length. */
-    ssize_t got = aiodns_kernel_receive(driver->fd[c], buf, sizeof buf, driver->tcp[c] ? 0 : MSG_TRUNC);
+    ssize_t got = receive_once(driver, c, buf, &fragments);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
       return;
     if (got < 0 && aiodns_error_is_refusal(errno)) {
@@ -169,7 +185,9 @@ static void receive(struct driver *driver, unsigned c, int64_t now)
       aiodns_lookup_refused(driver->lookup, c, now);
       return;
     }
-    aiodns_lookup_received(driver->lookup, c, buf, (size_t)got, sizeof buf, now);
+    size_t len = (size_t)got, room = len < sizeof buf ? len : sizeof buf;
+    /* All behind the first fragment can be forged without a guess: no better than if it were not there. */
+    aiodns_lookup_received(driver->lookup, c, buf, fragments ? room + 1 : len, room, now);
   }
 }
 

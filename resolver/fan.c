@@ -10,7 +10,7 @@ static const struct aiodns_verdict nobody = {.outcome = AIODNS_NO_NAME};
 
 bool aiodns_fan_is_wanted(const struct aiodns_conf *conf)
 {
-  return conf->server[0].late_us < SLOW_US && !conf->single_request && !conf->use_vc;
+  return conf->parallel_search && conf->server[0].late_us < SLOW_US && !conf->single_request && !conf->use_vc;
 }
 
 /* The candidates that may be asked together; returns how many, and whether those may be all. */

@@ -1,42 +1,11 @@
 #include "filter.h"
 
-#include "kernel.h"
+#include "filestate.h"
+#include "mix.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
-
-static uint64_t mix(uint64_t hash)
-{
-  hash ^= hash >> 32;
-  hash *= 0xd6e8feb86659fd93u;
-  hash ^= hash >> 32;
-  return hash;
-}
-
-/* ---- The state of a file ---- */
-
-enum { ABSENT_STATE = 1 }; /* of a file that is not there */
-
-static uint64_t state_of(const struct aiodns_kernel_file *file)
-{
-  uint64_t state = mix(file->device);
-
-  state = mix(state + file->inode);
-  state = mix(state + file->size);
-  state = mix(state + (uint64_t)file->modified_ns);
-  state = mix(state + (uint64_t)file->changed_ns);
-  return state > ABSENT_STATE ? state : ~state;
-}
-
-/* A change that is to come will have another time. */
-static bool is_settled(const struct aiodns_filter *filter, const struct aiodns_kernel_file *file)
-{
-  struct timespec now;
-  /* The clock that the file's times are taken from; it goes back with them if somebody sets it. */
-  return clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0 &&
-         aiodns_kernel_in_ns(now.tv_sec, now.tv_nsec) - file->changed_ns >= filter->settle_ns;
-}
 
 /* ---- Entries ---- */
 
@@ -52,7 +21,7 @@ uint64_t aiodns_filter_hash_name(const char *name, size_t len)
   for (; len >= sizeof word; name += sizeof word, len -= sizeof word) {
     memcpy(&word, name, sizeof word);
     all |= word;
-    hash = mix((hash ^ (word | lower)) * fnv_prime);
+    hash = aiodns_mix((hash ^ (word | lower)) * fnv_prime);
   }
   if (len > 0) {
     word = 0;
@@ -61,7 +30,7 @@ uint64_t aiodns_filter_hash_name(const char *name, size_t len)
     hash = (hash ^ (word | lower)) * fnv_prime;
   }
   /* strcasecmp(3) folds what is not ASCII by the program's locale. */
-  return all & 0x80 * each ? 0 : mix(hash) | 1;
+  return all & 0x80 * each ? 0 : aiodns_mix(hash) | 1;
 }
 
 uint64_t aiodns_filter_hash_address(const void *address, size_t len)
@@ -71,7 +40,7 @@ uint64_t aiodns_filter_hash_address(const void *address, size_t len)
 
   for (size_t i = 0; i < len; i++)
     hash = (hash ^ octet[i]) * fnv_prime;
-  return mix(hash) | 1;
+  return aiodns_mix(hash) | 1;
 }
 
 static unsigned first_bit(uint64_t hash)
@@ -108,28 +77,15 @@ bool aiodns_filter_relies_on(const struct aiodns_filter *filter, uint64_t state)
          atomic_load_explicit(&filter->sequence, memory_order_relaxed) == sequence;
 }
 
-/* ABSENT_STATE where there is no file. */
-static bool look(const char *path, uint64_t *state)
-{
-  struct aiodns_kernel_file file;
-
-  if (aiodns_kernel_stat(AT_FDCWD, path, &file) == 0)
-    *state = state_of(&file);
-  else if (errno == ENOENT)
-    *state = ABSENT_STATE;
-  else
-    return false;
-  return true;
-}
-
 enum aiodns_filter_word aiodns_filter_ask(const struct aiodns_filter *filter, const char *path, uint64_t hash,
                                           uint64_t *state)
 {
   uint32_t sequence = atomic_load_explicit(&filter->sequence, memory_order_acquire);
 
-  if (sequence % 2 == 1 || (sequence == 0 && *state == 0) || (*state == 0 && !look(path, state)))
+  if (sequence % 2 == 1 || (sequence == 0 && *state == 0) ||
+      (*state == 0 && !aiodns_filestate_at(path, state)))
     return AIODNS_FILTER_UNKNOWN;
-  if (*state == ABSENT_STATE)
+  if (*state == AIODNS_FILESTATE_ABSENT)
     return AIODNS_FILTER_LACKS;
   bool known = sequence != 0 && knows(filter, *state);
   bool perhaps = hash == 0 || (has_bit(filter, first_bit(hash)) && has_bit(filter, second_bit(hash)));
@@ -145,9 +101,10 @@ bool aiodns_filter_begin(const struct aiodns_filter *filter, struct aiodns_filte
   struct aiodns_kernel_file file;
 
   /* Of what is no regular file (a pipe, a device) no state can be told. */
-  if (aiodns_kernel_stat(fd, "", &file) != 0 || !S_ISREG(file.mode) || !is_settled(filter, &file))
+  if (aiodns_kernel_stat(fd, "", &file) != 0 || !S_ISREG(file.mode) ||
+      !aiodns_filestate_is_settled(&file, filter->settle_ns))
     return false;
-  draft->state = state_of(&file);
+  draft->state = aiodns_filestate_of(&file);
   draft->entries = 0;
   memset(draft->bits, 0, sizeof draft->bits);
   return true;

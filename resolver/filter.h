@@ -13,6 +13,8 @@
 #ifndef AIODNS_FILTER_H
 #define AIODNS_FILTER_H
 
+#include "filestate.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,13 +25,11 @@ enum {
   AIODNS_FILTER_BITS = AIODNS_FILTER_WORDS * 32,
   /* Beyond that, 2 bits for each entry answer "perhaps" too often (above one in 20) to be worth it. */
   AIODNS_FILTER_ENTRIES_MAX = AIODNS_FILTER_BITS / 8,
-  /* Two ticks of the slowest kernel clock, of 100 Hz, which time stamps are taken from. */
-  AIODNS_FILTER_SETTLE_NS = 20000000,
 };
 
 /* In words of 32 bits, which every processor loads and stores at once. */
 struct aiodns_filter {
-  int64_t settle_ns;         /* AIODNS_FILTER_SETTLE_NS, unless it is known that nobody changes the file */
+  int64_t settle_ns;         /* AIODNS_FILESTATE_SETTLE_NS, unless it is known that nobody changes the file */
   _Atomic uint32_t sequence; /* odd: being written; 0: nothing learnt yet */
   _Atomic uint32_t state[2]; /* of the file, as a hash of what stat(2) tells */
   _Atomic uint32_t bits[AIODNS_FILTER_WORDS];

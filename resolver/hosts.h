@@ -23,7 +23,7 @@ struct aiodns_hosts {
 
 #define AIODNS_HOSTS_AT(at)                                                                                  \
   {                                                                                                          \
-    .path = (at), .filter.settle_ns = AIODNS_FILTER_SETTLE_NS                                                \
+    .path = (at), .filter.settle_ns = AIODNS_FILESTATE_SETTLE_NS                                             \
   }
 
 /*

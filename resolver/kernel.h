@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -110,6 +111,30 @@ static inline ssize_t aiodns_kernel_send(int fd, const void *data, size_t len, i
 static inline ssize_t aiodns_kernel_receive(int fd, void *buf, size_t len, int flags)
 {
   return syscall(SYS_recvfrom, fd, buf, len, flags, NULL, NULL);
+}
+
+/* Lets a datagram socket of that family tell what came in fragments; false: it does not. */
+static inline bool aiodns_kernel_tell_fragments(int fd, int family)
+{
+  int on = 1;
+  return syscall(SYS_setsockopt, fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+                 family == AF_INET ? IP_RECVFRAGSIZE : IPV6_RECVFRAGSIZE, &on, sizeof on) == 0;
+}
+
+/* A datagram from such a socket; returns its real length, whatever the room. */
+static inline ssize_t aiodns_kernel_receive_told(int fd, void *buf, size_t room, bool *ret_fragments)
+{
+  struct iovec data = {.iov_base = buf, .iov_len = room};
+  union {
+    struct cmsghdr align;
+    uint8_t octets[CMSG_SPACE(sizeof(int))];
+  } told;
+  struct msghdr message = {
+      .msg_iov = &data, .msg_iovlen = 1, .msg_control = &told, .msg_controllen = sizeof told};
+  ssize_t got = syscall(SYS_recvmsg, fd, &message, MSG_TRUNC);
+
+  *ret_fragments = got >= 0 && message.msg_controllen > 0; /* nothing else was asked for */
+  return got;
 }
 
 /* The address that the socket sends from. */

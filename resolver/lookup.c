@@ -23,7 +23,7 @@ static void init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
   lookup->entropy.source = sources->source;
   lookup->entropy.left = 0;
   lookup->first_server = 0;
-  lookup->time_us = (int64_t)conf->timeout_ms * 1000 * conf->attempts;
+  lookup->time_us = aiodns_conf_deadline_us(conf);
   lookup->round_trip_us = 0;
   lookup->plain = lookup->probing = lookup->hide_data = lookup->first_round = lookup->ended = false;
   lookup->recalled = lookup->waiting = lookup->doubted = 0;

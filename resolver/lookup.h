@@ -9,7 +9,7 @@
  *     tell it: _received(), _refused(), _not_opened(); behind all of them, or just so, _elapsed()
  *   do every aiodns_lookup_task() that is left (they close sockets), aiodns_lookup_done()
  *
- * Invariants: it ends no later than `timeout` times `attempts` after its start, not counting the time of
+ * Invariants: it ends no later than its deadline (conf.h) after its start, not counting the time of
  * search candidates that were answered (it is silence that is bounded, not a long list); once one family has
  * an answer the other may take until 0.9 s after the candidate's start, or 0.3 s more, unless this machine
  * cannot reach what is in hand; a family that failed never spoils one that answered.
@@ -100,7 +100,7 @@ struct aiodns_lookup {
   struct aiodns_name candidate;
   uint16_t asked, timed_out; /* questions put to servers; of those, how many nobody answered */
   int64_t round_trip_us;     /* what a server that said NXDOMAIN took; 0: none did */
-  int64_t time_us; /* from the start to the deadline; `timeout` times `attempts` where nobody says less */
+  int64_t time_us; /* from the start to the deadline; aiodns_conf_deadline_us where nobody says less */
   int64_t deadline_us, candidate_start_us, candidate_deadline_us;
   int64_t turn_us;  /* when the candidate was first asked; its later rounds begin at candidate_start_us */
   int64_t grace_us; /* when the query that is left is given up; INT64_MAX while none has ended well */

@@ -21,11 +21,12 @@
 enum { AIODNS_MOMENT_PLACES = 64 };
 
 struct aiodns_moment {
-  uint64_t tick_ns; /* CLOCK_MONOTONIC_COARSE */
-  uint64_t thread;  /* whose it is */
-  uint64_t boot_ns; /* CLOCK_BOOTTIME when the tick was first seen */
-  uint64_t hosts;   /* the state of /etc/hosts (filter.h); 0: not looked at */
-  uint64_t conf;    /* the configuration that `view` was looked at for; 0: for none */
+  uint64_t tick_ns;  /* CLOCK_MONOTONIC_COARSE */
+  uint64_t thread;   /* whose it is */
+  uint64_t boot_ns;  /* CLOCK_BOOTTIME when the tick was first seen */
+  uint64_t hosts;    /* the state of /etc/hosts (filestate.h); 0: not looked at */
+  uint64_t settings; /* the same of /etc/aiodns.conf */
+  uint64_t conf;     /* the configuration that `view` was looked at for; 0: for none */
   struct aiodns_view view;
   uint32_t self; /* enum aiodns_self; it, uid and the tiers were looked at together with `view` */
   uint32_t uid;

@@ -109,14 +109,24 @@ static void note_silent(struct aiodns_query *query, int64_t now_us)
 
 /* ---- What arrives ---- */
 
+/* Whether the query left in other letters than the program's. */
+static bool is_mixed(const struct aiodns_channel *channel)
+{
+  for (unsigned i = 0; i < sizeof channel->flip; i++)
+    if (channel->flip[i])
+      return true;
+  return false;
+}
+
 /* Only CNAMEs so far: the same server is asked for where they lead. */
 static void follow_chain(struct aiodns_query *query, unsigned s, int64_t now_us)
 {
   aiodns_turn_close_all(query);
   aiodns_turn_reset(query);
   query->first_server = (uint8_t)s;
-  query->attempt = query->sends = 0;
+  query->sends = 0;
   query->lingering = false;
+  aiodns_turn_first(query);
   aiodns_turn_next(query, now_us);
 }
 
@@ -139,8 +149,7 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
     note_silent(query, now_us);
     query->round_trip_us = round_trip_us;
     query->answered_by = (int16_t)aiodns_channel_server(c);
-    query->answered_plain =
-        channel->plain || aiodns_server_is_docker(&query->conf->server[aiodns_channel_server(c)]);
+    query->answered_plain = channel->plain || !is_mixed(channel);
     query->took_us = now_us - query->started_us;
     aiodns_turn_finish(query, nxdomain ? AIODNS_NO_NAME : AIODNS_NO_DATA);
     break;
@@ -200,6 +209,12 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
   }
   query->got_reply = true;
   struct aiodns_header header = aiodns_message_header(msg, len);
+  bool nxdomain = header.rcode == AIODNS_RCODE_NXDOMAIN;
+  bool says = (header.rcode == AIODNS_RCODE_NOERROR && !header.lame) || nxdomain;
+  if (query->server[s].stage == AIODNS_STAGE_DOUBT && says) {
+    aiodns_turn_go_plain(query, s, AIODNS_CAUSE_CASE, false, now_us);
+    return;
+  }
   if (cut || (header.truncated && !aiodns_channel_is_tcp(c) && !query->conf->ignore_truncation)) {
     if (query->manner == AIODNS_MANNER_PROBE && header.rcode == AIODNS_RCODE_NOERROR && !header.lame) {
       aiodns_turn_finish(query, AIODNS_NO_DATA); /* there is something, whatever it is */
@@ -212,8 +227,7 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
     aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_TRUNCATED, now_us);
     return;
   }
-  bool nxdomain = header.rcode == AIODNS_RCODE_NXDOMAIN;
-  if ((header.rcode == AIODNS_RCODE_NOERROR && !header.lame) || nxdomain) {
+  if (says) {
     aiodns_message_restore_case(&form, msg, len);
     read_reply(query, c, msg, len, nxdomain, now_us);
     return;
@@ -222,12 +236,17 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
                       header.rcode == AIODNS_RCODE_BADVERS;
   if (perhaps_edns && !form.plain) {
     query->round_trip_us = round_trip_of(channel, now_us);
-    aiodns_turn_go_plain(query, s, match == AIODNS_MATCH_BARE, now_us);
+    aiodns_turn_go_plain(query, s, AIODNS_CAUSE_ERROR, match == AIODNS_MATCH_BARE, now_us);
     return;
   }
   query->got_servfail |= header.rcode == AIODNS_RCODE_SERVFAIL;
   note_erred(query, s);
-  aiodns_turn_server_failed(query, s, now_us);
+  /* Podman's embedded server compares letters, too, and has this from upstream for what it does not know. */
+  bool by_upstream = header.rcode == AIODNS_RCODE_SERVFAIL || header.rcode == AIODNS_RCODE_REFUSED;
+  if (by_upstream && query->server[s].stage == AIODNS_STAGE_UDP && is_mixed(channel))
+    aiodns_turn_server_doubted(query, s, now_us);
+  else
+    aiodns_turn_server_failed(query, s, now_us);
 }
 
 static void handle_stream(struct aiodns_query *query, unsigned c, const uint8_t *data, size_t len,
@@ -283,7 +302,7 @@ void aiodns_query_refused(struct aiodns_query *query, unsigned channel, int64_t 
   } else if (aiodns_server_is_loopback(&query->conf->server[s])) {
     note_erred(query, s);
     aiodns_turn_server_failed(query, s, now_us);
-  } else if (server->stage == AIODNS_STAGE_UDP || server->stage == AIODNS_STAGE_PLAIN_UDP) {
+  } else if (server->stage != AIODNS_STAGE_TCP && server->stage != AIODNS_STAGE_PLAIN_TCP) {
     note_erred(query, s);
     server->icmp_refused = true;
     server->icmp_sends = server->sends;
@@ -440,7 +459,7 @@ void aiodns_query_give_up(struct aiodns_query *query)
 
 void aiodns_query_hurry(struct aiodns_query *query, int64_t round_trip_us, int64_t now_us)
 {
-  if (!query->started || query->done)
+  if (!query->started || query->done || query->conf->schedule.step_count > 0)
     return;
   query->round_trip_us = round_trip_us;
   shorten_wait(query);

@@ -65,6 +65,11 @@ enum aiodns_stage {
   AIODNS_STAGE_TCP,       /* the same query by TCP */
   AIODNS_STAGE_PLAIN_TCP, /* lower case and no EDNS, by TCP */
   AIODNS_STAGE_PLAIN_UDP, /* the same by UDP: TCP was refused or kept silent */
+  /*
+   * Lower case by UDP, behind an error: another error is the server's word, and anything else is asked for
+   * again by TCP, since it is easier to forge.
+   */
+  AIODNS_STAGE_DOUBT,
 };
 
 /* Why a server is no longer in the stage UDP. */
@@ -114,7 +119,8 @@ struct aiodns_query {
   struct aiodns_answer *answer;     /* borrowed; its outcome is PENDING until the query is DONE */
   struct aiodns_observed *observed; /* borrowed; by server, gets what this query shows of them */
   uint8_t first_server;
-  uint16_t attempt; /* whose turn is next, counted from first_server over all rounds */
+  /* Whose turn is next, counted from first_server over all rounds; of a schedule, the step. */
+  uint16_t attempt;
   uint8_t sends;
   int64_t wait_us;             /* the longest before the next server, where nothing is known of this one */
   int64_t next_us;             /* when the next server's turn comes */

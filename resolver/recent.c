@@ -15,7 +15,7 @@ struct asked_by {
 
 struct recent {
   uint64_t hash; /* of text and family */
-  uint64_t hosts, conf, view, user;
+  uint64_t hosts, settings, conf, view, user;
   struct asked_by by;
   struct {
     const struct aiodns_slot *slot; /* where the record is mapped; NULL: this family was not asked for */
@@ -71,8 +71,8 @@ static struct place *place_of(uint64_t hash)
 
 static bool is_as_it_was(const struct recent *recent, const struct aiodns_moment *moment)
 {
-  if (recent->hosts != moment->hosts || recent->conf != moment->conf || recent->view != moment->view.key ||
-      recent->user != user_of(moment))
+  if (recent->hosts != moment->hosts || recent->settings != moment->settings ||
+      recent->conf != moment->conf || recent->view != moment->view.key || recent->user != user_of(moment))
     return false;
   for (unsigned i = 0; i < 2; i++) {
     const struct aiodns_slot *slot = recent->family[i].slot;
@@ -172,6 +172,7 @@ void aiodns_recent_put(const struct aiodns_moment *moment, const struct __res_st
   memcpy(recent.text, text, len + 1);
   recent.hash = hash;
   recent.hosts = moment->hosts;
+  recent.settings = moment->settings;
   recent.conf = moment->conf;
   recent.view = moment->view.key;
   recent.user = user_of(moment);

@@ -3,6 +3,7 @@
 #include "drive.h"
 #include "files.h"
 #include "hosts.h"
+#include "in_force.h"
 #include "left.h"
 #include "lookup_cache.h"
 #include "recent.h"
@@ -195,6 +196,7 @@ static void look_up(struct aiodns_result *result, const struct __res_state *stat
     end(result, AIODNS_SOURCE_NONE, AIODNS_UNUSABLE);
     return;
   }
+  aiodns_in_force_apply(moment, &conf);
   aiodns_memory_init(&memory, &conf, moment);
   from.source = &memory;
   if (aiodns_lookup_from_cache(&conf, &from, family, text, name, as_is, result->answer, &result->outcome))

@@ -85,7 +85,7 @@ bool aiodns_servers_apply(struct aiodns_servers *servers, struct aiodns_conf *co
     server[i].late_us = late_after_us(&servers->server[i]);
     up += !servers->server[i].down;
   }
-  reorder = up > 0 && up < conf->server_count;
+  reorder = up > 0 && up < conf->server_count && conf->schedule.step_count == 0;
   conf->up_count = (uint8_t)(reorder ? up : 0);
   for (unsigned last = 0; last < 2; last++)
     for (unsigned i = 0; i < conf->server_count; i++) {

@@ -52,7 +52,9 @@ static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int
 {
   struct aiodns_channel *channel = &query->channel[c];
   const struct aiodns_server *server = &query->conf->server[aiodns_channel_server(c)];
-  bool as_given = plain || aiodns_server_is_docker(server);
+  enum aiodns_letters letters = query->conf->letters;
+  bool as_given = plain || letters == AIODNS_LETTERS_OFF ||
+                  (letters == AIODNS_LETTERS_AUTO && aiodns_server_is_docker(server));
   size_t flip_len = as_given ? 0 : ((size_t)query->chain.name.len + 7) / 8;
   uint8_t random[2 + AIODNS_FLIP_LEN];
 
@@ -83,6 +85,16 @@ int64_t aiodns_turn_wait_us(const struct aiodns_query *query, unsigned s)
   if (late_us == 0)
     late_us = AIODNS_FIRST_WAIT_US < query->wait_us ? AIODNS_FIRST_WAIT_US : query->wait_us;
   return late_us < longest_us ? late_us : longest_us;
+}
+
+void aiodns_turn_first(struct aiodns_query *query)
+{
+  const struct aiodns_schedule *schedule = &query->conf->schedule;
+
+  query->attempt = 0;
+  while (query->attempt + 1u < schedule->step_count &&
+         !(schedule->step[query->attempt].servers >> query->first_server & 1))
+    query->attempt++;
 }
 
 static void reset_stage(struct aiodns_query *query, unsigned s)
@@ -130,6 +142,12 @@ static void send_udp(struct aiodns_query *query, unsigned s, bool plain, int64_t
   }
 }
 
+/* A probe is for one server, whatever is written. */
+static bool has_schedule(const struct aiodns_query *query)
+{
+  return query->conf->schedule.step_count > 0 && query->manner != AIODNS_MANNER_PROBE;
+}
+
 static bool is_idle(const struct aiodns_query *query, unsigned c)
 {
   return query->channel[c].state == AIODNS_CHANNEL_IDLE || query->channel[c].state == AIODNS_CHANNEL_CLOSING;
@@ -140,6 +158,10 @@ static void turn_to(struct aiodns_query *query, unsigned s, int64_t when_us)
 {
   unsigned count = query->conf->server_count;
 
+  if (has_schedule(query)) { /* the step lasts longer for it */
+    query->next_us = at_least(query->next_us, when_us);
+    return;
+  }
   if (query->attempt > 0 && (query->first_server + query->attempt - 1u) % count == s)
     query->attempt--; /* its turn goes on: nobody is passed over, and the waits do not grow */
   while ((query->first_server + query->attempt) % count != s)
@@ -200,6 +222,7 @@ static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
     }
     break;
   case AIODNS_STAGE_PLAIN_UDP:
+  case AIODNS_STAGE_DOUBT:
     send_udp(query, s, true, now_us);
     break;
   }
@@ -239,8 +262,64 @@ void aiodns_turn_probe(struct aiodns_query *query, int64_t now_us)
       send_udp(query, s, false, now_us);
 }
 
+/* Those that are connecting for too long are asked in lower case by UDP; whether there are any. */
+static bool plain_for_unconnected(struct aiodns_query *query, int64_t now_us)
+{
+  bool found = false;
+
+  for (unsigned s = 0; s < query->conf->server_count && !query->done; s++) {
+    const struct aiodns_attempted *server = &query->server[s];
+    const struct aiodns_channel *tcp = &query->channel[aiodns_channel_tcp(s)];
+    bool for_case = server->stage == AIODNS_STAGE_TCP && server->cause == AIODNS_CAUSE_CASE;
+    if ((server->stage == AIODNS_STAGE_PLAIN_TCP || for_case) && aiodns_channel_listens(tcp) &&
+        !tcp->connected) {
+      plain_udp(query, s, now_us);
+      found |= server->stage == AIODNS_STAGE_PLAIN_UDP;
+    }
+  }
+  return found;
+}
+
+/* Whether a reply is to be expected, not only possible. */
+static bool anyone_promising(const struct aiodns_query *query)
+{
+  for (unsigned c = 0; c < aiodns_channel_count(query); c++)
+    if (!is_idle(query, c) && !query->server[aiodns_channel_server(c)].icmp_refused)
+      return true;
+  return false;
+}
+
+/* As aiodns.conf(5) says: all servers of a step at once. */
+static void next_step(struct aiodns_query *query, int64_t now_us)
+{
+  const struct aiodns_schedule *schedule = &query->conf->schedule;
+
+  if (plain_for_unconnected(query, now_us)) {
+    query->next_us = now_us + AIODNS_PLAIN_WAIT_US;
+    return;
+  }
+  if (query->attempt < schedule->step_count) {
+    const struct aiodns_step *step = &schedule->step[query->attempt++];
+    query->next_us = now_us + (int64_t)step->wait_ms * 1000;
+    for (unsigned s = 0; s < query->conf->server_count && !query->done; s++)
+      if (step->servers >> s & 1)
+        ask(query, s, now_us);
+    if (!query->done && !aiodns_turn_anyone_left(query))
+      query->next_us = now_us; /* all that may be sent has been */
+  } else if (aiodns_turn_anyone_left(query) && !anyone_promising(query)) {
+    query->lingering = true;
+    query->next_us = now_us + AIODNS_LINGER_US;
+  } else {
+    aiodns_turn_fail(query);
+  }
+}
+
 void aiodns_turn_next(struct aiodns_query *query, int64_t now_us)
 {
+  if (has_schedule(query)) {
+    next_step(query, now_us);
+    return;
+  }
   /* A probe is for one server: the others may hold another view. */
   unsigned count = query->manner == AIODNS_MANNER_PROBE ? 1 : query->conf->server_count;
   int64_t longest_us = (int64_t)query->conf->timeout_ms * 1000;
@@ -268,13 +347,16 @@ void aiodns_turn_next(struct aiodns_query *query, int64_t now_us)
 
 void aiodns_turn_next_at_once(struct aiodns_query *query, int64_t now_us)
 {
+  if (has_schedule(query) && anyone_promising(query))
+    return; /* another one of its step */
   if (!query->lingering)
     query->next_us = now_us;
   else if (!aiodns_turn_anyone_left(query))
     aiodns_turn_fail(query);
 }
 
-void aiodns_turn_server_failed(struct aiodns_query *query, unsigned s, int64_t now_us)
+/* `again`: in which stage its next turn is to find it; UDP: as it was in the beginning. */
+static void server_failed(struct aiodns_query *query, unsigned s, enum aiodns_stage again, int64_t now_us)
 {
   struct aiodns_attempted *server = &query->server[s];
   unsigned count = query->conf->server_count;
@@ -289,9 +371,27 @@ void aiodns_turn_server_failed(struct aiodns_query *query, unsigned s, int64_t n
   channel_close(query, aiodns_channel_udp(s));
   channel_close(query, aiodns_channel_tcp(s));
   reset_stage(query, s);
-  if (count > 1 && (query->first_server + query->attempt) % count == s)
+  if (again == AIODNS_STAGE_DOUBT && server->stage == AIODNS_STAGE_UDP) {
+    server->stage = again;
+    server->cause = AIODNS_CAUSE_CASE;
+  }
+  if (!has_schedule(query) && count > 1 && (query->first_server + query->attempt) % count == s)
     query->attempt++; /* its turn is over */
   aiodns_turn_next_at_once(query, now_us);
+}
+
+void aiodns_turn_server_failed(struct aiodns_query *query, unsigned s, int64_t now_us)
+{
+  server_failed(query, s, AIODNS_STAGE_UDP, now_us);
+}
+
+void aiodns_turn_server_doubted(struct aiodns_query *query, unsigned s, int64_t now_us)
+{
+  server_failed(query, s, AIODNS_STAGE_DOUBT, now_us);
+  if (has_schedule(query) && !query->done && query->server[s].stage == AIODNS_STAGE_DOUBT) {
+    send_udp(query, s, true, now_us); /* it may not have another turn */
+    query->next_us = at_least(query->next_us, now_us + aiodns_turn_wait_us(query, s));
+  }
 }
 
 /* ---- Other ways to ask the same server ---- */
@@ -322,11 +422,12 @@ void aiodns_turn_go_tcp(struct aiodns_query *query, unsigned s, enum aiodns_caus
   query->next_us = at_least(query->next_us, now_us + aiodns_turn_wait_us(query, s));
 }
 
-void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, bool bare, int64_t now_us)
+void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, enum aiodns_cause cause, bool bare,
+                          int64_t now_us)
 {
   forget_icmp(query, s);
   query->server[s].stage = AIODNS_STAGE_PLAIN_TCP;
-  query->server[s].cause = AIODNS_CAUSE_ERROR;
+  query->server[s].cause = cause;
   if (!bare)
     channel_close(query, aiodns_channel_udp(s));
   channel_close(query, aiodns_channel_tcp(s));
@@ -369,6 +470,7 @@ void aiodns_turn_tcp_failed(struct aiodns_query *query, unsigned s, int64_t now_
   channel_close(query, aiodns_channel_tcp(s));
   switch (server->stage) {
   case AIODNS_STAGE_PLAIN_UDP: /* already succeeded by UDP */
+  case AIODNS_STAGE_DOUBT:     /* has none */
     break;
   case AIODNS_STAGE_UDP: /* tried beside UDP, for its silence */
     if (!server->guessed_at)

@@ -60,6 +60,9 @@ void aiodns_turn_fail(struct aiodns_query *query);
 /* Nothing is known of any server's part in this question yet. */
 void aiodns_turn_reset(struct aiodns_query *query);
 
+/* The next turn is first_server's, or the first step's of a schedule that asks it. */
+void aiodns_turn_first(struct aiodns_query *query);
+
 /* How long this server's answer is waited for before the next one is asked, in the first round. */
 int64_t aiodns_turn_wait_us(const struct aiodns_query *query, unsigned s);
 
@@ -83,14 +86,19 @@ bool aiodns_turn_anyone_silent(const struct aiodns_query *query);
 /* It has answered with an error, or cannot be reached. */
 void aiodns_turn_server_failed(struct aiodns_query *query, unsigned s, int64_t now_us);
 
+/* As _server_failed, but its error may be about the letter case: its next turn will tell. */
+void aiodns_turn_server_doubted(struct aiodns_query *query, unsigned s, int64_t now_us);
+
 /* The same query by TCP. */
 void aiodns_turn_go_tcp(struct aiodns_query *query, unsigned s, enum aiodns_cause cause, int64_t now_us);
 
 /*
- * It has answered, but perhaps not what it would answer to a query in lower case and without EDNS: that by
- * TCP.  `bare`: whoever guesses port and ID can say so, and the true reply is still waited for.
+ * It has answered, but perhaps not what it would answer to a query in lower case and, where `cause` is ERROR,
+ * without EDNS: that by TCP.  `bare`: whoever guesses port and ID can say so, and the true reply is still
+ * waited for.
  */
-void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, bool bare, int64_t now_us);
+void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, enum aiodns_cause cause, bool bare,
+                          int64_t now_us);
 
 /* Somebody is guessing at its datagram socket: another one, or none. */
 void aiodns_turn_leave_socket(struct aiodns_query *query, unsigned s, int64_t now_us);

@@ -93,6 +93,7 @@ class Net:
         self.write("gai.conf", "")
         self.hosts("127.0.0.1 localhost\n::1 localhost\n")
         self.resolv_conf("nameserver 127.0.0.1\n")
+        self.settings(None)
         self.service(SERVICE)
         if self.module_dir:
             self._loader_cache()
@@ -128,6 +129,13 @@ class Net:
 
     def resolv_conf(self, content):
         self.write("resolv.conf", content)
+
+    def settings(self, content):
+        """/etc/aiodns.conf, or none."""
+        if content is None:
+            pathlib.Path("/etc/aiodns.conf").unlink(missing_ok=True)
+        else:
+            self.write("aiodns.conf", content)
 
     def service(self, line):
         self.write("nsswitch.conf", f"passwd: files\ngroup: files\nservices: files\nprotocols: files\nhosts: {line}\n")

@@ -263,10 +263,6 @@ def test_reverse_lookup_of_aardvark_as_glibc(net, podman_conf):
     assert differences(net, nameinfo(POINTED), nameinfo("198.51.100.200")) == []
 
 
-ERRS = pytest.mark.xfail(strict=True, reason="only NXDOMAIN, FORMERR, NOTIMP, BADVERS and silence lead to lower case")
-
-
-@ERRS
 def test_name_of_a_container_of_aardvark_while_upstream_fails(podman_conf):
     """Its domain's letters lead upstream, to a host that is offline, say."""
     podman_conf["says"] = says("SERVFAIL")
@@ -669,12 +665,13 @@ def test_one_family_stalls(serve):
 
 # -- Fragments.
 
-NARROW = "127.0.21"  # what is sent between these addresses is cut into pieces of 576 octets
+# What is sent between these addresses is cut into pieces of 576 octets. Not of loopback, where nobody forges.
+NARROW = "198.18.21"
 
 
 @pytest.fixture(scope="module")
 def narrow(net):
-    netns.ip("route", "add", "local", f"{NARROW}.0/24", "dev", "lo", "table", "local", "src", f"{NARROW}.99",
+    netns.ip("route", "add", "local", f"{NARROW}.0/24", "dev", "lo", "table", "local",
              "mtu", "lock", "576")
     yield (f"{NARROW}.{n}" for n in itertools.count(1))
     netns.ip("route", "delete", "local", f"{NARROW}.0/24", "dev", "lo", "table", "local")
@@ -704,7 +701,6 @@ def test_right_answer_in_fragments(net, narrow, count):
         assert count == 60 or any(query.tcp for query in server.queries)
 
 
-@pytest.mark.xfail(strict=True, reason="nothing tells the module that a datagram came in fragments")
 def test_fragments_are_asked_for_by_tcp(net, narrow):
     """All but the first fragment can be forged without knowing port, ID and letters."""
     with long_answers(net, next(narrow), 60) as (server, answer):

@@ -32,6 +32,7 @@ USER = 12345
 HUNG = 60
 
 SERVER, SILENT, CLOSED = "127.0.3.1", "127.0.3.2", "127.0.3.3"
+DISTANT = netns.ADDRESS4  # another machine, as far as it can be told
 SETTLED = 0.1  # seconds: a hosts file that is younger is read at each lookup; resolver/filter.h
 
 ADDRESSES = {"A": ["198.51.100.1"], "AAAA": ["2001:db8:1::1"]}
@@ -55,11 +56,11 @@ class Kind:
     """A kind of lookup, and where it happens. The last lookup is looked at; the ones before have warmed it up."""
 
     def __init__(self, *lookups, hosts=HOSTS, servers=(SERVER,), more="", inject=None, aliases=False, dns=True,
-                 waits=False, allocates=False, cache=None, user=False):
+                 waits=False, allocates=False, cache=None, user=False, settings=None):
         self.lookups, self.hosts, self.servers, self.more = lookups, hosts, servers, more
         self.inject, self.aliases = inject, aliases  # what strace makes fail; whether HOSTALIASES is set
         self.dns = dns  # whether nss_dns is asked, too
-        self.waits, self.allocates = waits, allocates
+        self.waits, self.allocates, self.settings = waits, allocates, settings
         # None: there is no place for one. NONE: nobody has made it. Else what is looked up before, by another process.
         self.cache, self.user = cache, user
 
@@ -80,6 +81,8 @@ def twice(*lookup, **where):
 KINDS = {
     "first": Kind(ONE),
     "one": twice(*ONE),
+    "distant": twice(*ONE, servers=(DISTANT,)),
+    "settings": Kind(ONE, settings=f"attempt 5s {SERVER}\n", dns=False),
     "both": twice("both", "one.test", "SUCCESS"),
     "reverse": twice("addr", "198.51.100.1", "SUCCESS"),
     "nobody": twice("inet", "nobody.test.", "NOTFOUND"),
@@ -161,7 +164,8 @@ def servers(net):
 
     aliases = net.folder / "aliases"
     aliases.write_text("nick one.test\n")
-    with scripted.Server(SERVER, handler) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+    with (scripted.Server(SERVER, handler) as server, scripted.Server(DISTANT, handler),
+          socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent):
         silent.bind((SILENT, 53))
         server.aliases, server.held = aliases, held
         server.calls = shutil.copy(CALLS, net.new_folder("calls"))  # the build may be where other users cannot go
@@ -170,8 +174,9 @@ def servers(net):
 
 def write_files(net, kind):
     net.hosts(kind.hosts)
+    net.settings(kind.settings)
     net.resolv_conf("".join(f"nameserver {server}\n" for server in kind.servers) + kind.more)
-    while time.time() < os.stat("/etc/hosts").st_ctime + SETTLED:
+    while time.time() < os.stat("/etc/resolv.conf").st_ctime + SETTLED:
         pass
 
 
@@ -409,5 +414,5 @@ def test_every_call_of_nss_dns_is_listed(traces):
 
 def test_filters_are_told_every_call():
     """The table for seccomp filters has the calls of the other one, and those that no trace can show."""
-    unseen = {"clock_gettime", "getpid", "tgkill", "unlinkat"} | MEMORY
+    unseen = {"clock_gettime", "getpid", "readlinkat", "tgkill", "unlinkat"} | MEMORY
     assert {name for row in TABLES["allow"] for name in row[0].split()} == {row.call for row in OURS} | unseen

@@ -96,6 +96,14 @@ def surroundings(net, server):
 
 
 @pytest.fixture
+def distant(net, server):
+    """Its server, on another machine as far as that can be told: not on loopback."""
+    with scripted.Server(netns.ADDRESS4, server.handler):
+        net.resolv_conf(f"nameserver {netns.ADDRESS4}\nsearch {SEARCH}\noptions timeout:20\n")
+        yield
+
+
+@pytest.fixture
 def asks():
     """For tests of what a lookup meets on its way to a server, by programs that have asked the same before."""
     if HITS:

@@ -31,6 +31,8 @@ static const struct {
     {"connect", SYS_connect},
     {"send", SYS_sendto},
     {"recv", SYS_recvfrom},
+    {"recvmsg", SYS_recvmsg},
+    {"setsockopt", SYS_setsockopt},
     {"getrandom", SYS_getrandom},
     {"open", SYS_openat},
     {"read", SYS_read},
@@ -92,8 +94,8 @@ static const struct {
  * without standard streams.
  */
 static const int needed[] = {
-    SYS_socket,     SYS_connect, SYS_sendto, SYS_recvfrom,      SYS_openat, SYS_read,
-    SYS_lseek,      SYS_close,   SYS_fcntl,  SYS_clock_gettime, SYS_uname,  SYS_getrandom,
+    SYS_socket,     SYS_connect, SYS_sendto, SYS_recvfrom, SYS_openat,        SYS_read,  SYS_recvmsg,
+    SYS_setsockopt, SYS_lseek,   SYS_close,  SYS_fcntl,    SYS_clock_gettime, SYS_uname, SYS_getrandom,
 #ifdef SYS_poll
     SYS_poll,
 #else

@@ -127,6 +127,12 @@ def test_calls_refused(calls, error):
     assert outcomes("refuse", calls, error, *LOOKUPS) == [wanted] * 3
 
 
+@pytest.mark.parametrize("error", [errno.EPERM, errno.ENOSYS], ids=errno.errorcode.get)
+@pytest.mark.parametrize("calls", ["setsockopt", "recvmsg", "setsockopt,recvmsg"])
+def test_calls_refused_that_tell_of_fragments(distant, calls, error):
+    assert outcomes("refuse", calls, error, *LOOKUPS) == ["SUCCESS 0 0"] * 3
+
+
 LACKS = [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS]
 
 
@@ -138,7 +144,10 @@ def test_a_lack_is_told(calls, error):
     assert outcomes("refuse", calls, error, *lookups) == [f"TRYAGAIN {errno.errorcode[error]} NETDB_INTERNAL"] * 4
 
 
-def test_listed_calls_are_enough(aliases):
+@pytest.mark.parametrize("where", ["loopback", "elsewhere"])
+def test_listed_calls_are_enough(request, aliases, where):
+    if where == "elsewhere":
+        request.getfixturevalue("distant")
     lookups = [(how, name) for how, name, _ in OUTCOMES if how not in ("family", "length")]
     wanted = [wanted for how, _, wanted in OUTCOMES if how not in ("family", "length")]
     assert outcomes("only", *flat(lookups), env=aliases) == wanted

@@ -21,6 +21,7 @@ enum { COMMAND_GOOD, COMMAND_FAILED, COMMAND_USAGE };
 int command_stats(int argc, char **argv);
 int command_cache(int argc, char **argv);
 int command_flush(int argc, char **argv);
+int command_config(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 
 /* ---- What was asked for ---- */

@@ -1,6 +1,7 @@
 #include "doctor.h"
 
 #include "command.h"
+#include "settings.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,7 +14,8 @@
 static const char doc[] =
     "Looks at all that host name resolution through aiodns stands on: the caches that this process would "
     "use, "
-    "/etc/nsswitch.conf, the module, /proc. Each line of what it says begins with ok, warning or error; the "
+    "/etc/nsswitch.conf, /etc/aiodns.conf, the module, /proc. Each line of what it says begins with ok, "
+    "warning or error; the "
     "exit status is 0 if all are ok, else 1.\v"
     "What it says holds for whoever calls it: root and users have caches of their own.";
 
@@ -70,6 +72,39 @@ static void look_at_self(struct doctor *doctor, const struct command_tiers *tier
   }
 }
 
+/* Keeps the first. */
+static void note_error(void *context, const struct aiodns_settings_error *error)
+{
+  struct aiodns_settings_error *first = context;
+
+  if (!first->expected)
+    *first = *error;
+}
+
+static void look_at_settings(struct doctor *doctor)
+{
+  static const char path[] = AIODNS_SETTINGS_PATH;
+  struct aiodns_settings settings;
+  struct aiodns_settings_error first = {0};
+
+  switch (aiodns_settings_read(&settings, path, NULL, note_error, &first)) {
+  case AIODNS_SETTINGS_ABSENT: /* as on most hosts */
+    return;
+  case AIODNS_SETTINGS_GOOD:
+    doctor_finding(doctor, DOCTOR_OK, path, "it has no errors");
+    return;
+  case AIODNS_SETTINGS_BAD:
+    if (first.at.line > 0)
+      doctor_finding(doctor, DOCTOR_ERROR, path,
+                     "line %u, column %u: %s%s%s: until this is put right nothing in it counts; `aiodns "
+                     "config' shows all that is wrong",
+                     first.at.line, first.at.column, first.word, *first.word ? ": " : "", first.expected);
+    else
+      doctor_finding(doctor, DOCTOR_ERROR, path, "%s: nothing in it counts",
+                     errno ? strerror(errno) : first.expected);
+  }
+}
+
 static void look_at_module(struct doctor *doctor)
 {
   Dl_info info;
@@ -122,6 +157,7 @@ int command_doctor(int argc, char **argv)
   for (unsigned i = 0; i < tiers.count; i++)
     doctor_tier(&doctor, &tiers.tier[i]);
   doctor_nsswitch(&doctor, "/etc/nsswitch.conf");
+  look_at_settings(&doctor);
   look_at_module(&doctor);
   look_at_proc(&doctor, "/proc/sys/kernel/overflowuid", "/proc");
   look_at_proc(&doctor, "/proc/sys/kernel/random/boot_id", "boot ID");

@@ -18,6 +18,8 @@ static const struct subcommand {
     {"stats", command_stats, "How often the caches were asked, and how often they knew"},
     {"cache", command_cache, "What is in the caches"},
     {"flush", command_flush, "Empty the cache, or forget a name and what is below it"},
+    {"config", command_config,
+     "What is in force of /etc/aiodns.conf and resolv.conf, and what is wrong there"},
     {"doctor", command_doctor, "Whether everything is as it should be, and what to do if not"},
 };
 
