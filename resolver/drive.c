@@ -261,9 +261,12 @@ static bool wait_once(struct driver *driver, unsigned drivers, const struct wait
   for (unsigned i = 0; i < drivers; i++)
     count = gather(&driver[i], i, waiting, count);
   int64_t due_us = due_of(driver, drivers), left_us = due_us - driver->now_us;
-  if (count == 0 && left_us > 0 && left_us < SLEEP_MAX_US)
+  bool sleeps = count == 0 && left_us > 0 && left_us < SLEEP_MAX_US;
+  int found = 0;
+  if (sleeps)
     aiodns_kernel_sleep((uint32_t)left_us); /* for somebody else's answer: poll(2) would round up */
-  int found = aiodns_kernel_poll(waiting->ready, count, milliseconds_until(due_us, driver->now_us));
+  else
+    found = aiodns_kernel_poll(waiting->ready, count, milliseconds_until(due_us, driver->now_us));
   if (found < 0 && errno != EINTR && errno != EAGAIN)
     return false;
   int64_t now = now_us();

@@ -39,6 +39,14 @@ static uint8_t sent_octet(const struct aiodns_form *form, size_t i)
   return (uint8_t)(is_lower(form) ? c | 0x20 : c ^ (form->flip[i / 8] >> i % 8 & 1) << 5);
 }
 
+bool aiodns_message_is_mixed(const struct aiodns_form *form)
+{
+  for (size_t i = 0; i < form->name->len && !is_lower(form); i++)
+    if (is_letter(form->name->wire[i]) && !(sent_octet(form, i) & 0x20))
+      return true;
+  return false;
+}
+
 enum { OCTETS = 8 }; /* taken at once */
 static const uint64_t each = 0x0101010101010101;
 

@@ -51,6 +51,9 @@ struct aiodns_form {
 /* Writes the query; buf has room for AIODNS_QUERY_MAX. Returns its length. */
 size_t aiodns_message_query(const struct aiodns_form *form, uint8_t *buf);
 
+/* Whether its name leaves with capital letters. */
+bool aiodns_message_is_mixed(const struct aiodns_form *form);
+
 enum aiodns_match {
   AIODNS_MATCH_NONE,  /* no reply to this query: wrong ID or question, no reply at all, too short */
   AIODNS_MATCH_CASE,  /* all is right but the letter case */

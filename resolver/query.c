@@ -109,15 +109,12 @@ static void note_silent(struct aiodns_query *query, int64_t now_us)
 
 /* ---- What arrives ---- */
 
-/* Whether the query left in other letters than the program's. */
-static bool is_mixed(const struct aiodns_channel *channel)
+/* Whether the query left with capital letters, and chance had a say in which. */
+static bool is_mixed(const struct aiodns_query *query, const struct aiodns_channel *channel)
 {
-  for (unsigned i = 0; i < sizeof channel->flip; i++)
-    if (channel->flip[i])
-      return true;
-  return false;
+  struct aiodns_form form = form_of(query, channel);
+  return !channel->as_given && aiodns_message_is_mixed(&form);
 }
-
 /* Only CNAMEs so far: the same server is asked for where they lead. */
 static void follow_chain(struct aiodns_query *query, unsigned s, int64_t now_us)
 {
@@ -149,7 +146,7 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
     note_silent(query, now_us);
     query->round_trip_us = round_trip_us;
     query->answered_by = (int16_t)aiodns_channel_server(c);
-    query->answered_plain = channel->plain || !is_mixed(channel);
+    query->answered_plain = !is_mixed(query, channel);
     query->took_us = now_us - query->started_us;
     aiodns_turn_finish(query, nxdomain ? AIODNS_NO_NAME : AIODNS_NO_DATA);
     break;
@@ -243,7 +240,7 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
   note_erred(query, s);
   /* Podman's embedded server compares letters, too, and has this from upstream for what it does not know. */
   bool by_upstream = header.rcode == AIODNS_RCODE_SERVFAIL || header.rcode == AIODNS_RCODE_REFUSED;
-  if (by_upstream && query->server[s].stage == AIODNS_STAGE_UDP && is_mixed(channel))
+  if (by_upstream && is_mixed(query, channel))
     aiodns_turn_server_doubted(query, s, now_us);
   else
     aiodns_turn_server_failed(query, s, now_us);

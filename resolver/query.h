@@ -51,6 +51,7 @@ struct aiodns_channel {
   enum aiodns_channel_state state;
   bool plain;     /* the query is in lower case, and without EDNS */
   bool edns;      /* or with it, all the same */
+  bool as_given;  /* the query is in the program's letters, or in lower case */
   bool connected; /* TCP: somebody is there */
   uint16_t id;
   uint8_t flip[AIODNS_FLIP_LEN];
@@ -91,6 +92,7 @@ struct aiodns_attempted {
   uint8_t sends;    /* datagrams */
   uint8_t near_misses;
   bool guessed_at; /* AIODNS_NEAR_MISSES_MAX came: silence is no reason to give up the letter case any more */
+  bool refuses_tcp; /* which was tried beside UDP */
   bool icmp_refused;
   uint8_t icmp_sends; /* how many datagrams that error, or the silence after it, has answered */
 };

@@ -52,10 +52,14 @@ static uint32_t seconds(uint64_t ns)
 
 static uint32_t late_after_us(const struct aiodns_server_facts *facts)
 {
-  uint32_t late_us = facts->round_trip_us + 4 * facts->spread_us;
+  uint32_t spread_us = 4 * facts->spread_us, late_us;
 
-  if (late_us == 0)
+  if (facts->round_trip_us + spread_us == 0)
     return 0;
+  /* RFC 6298 section 2.3, the G: the steadiest server's answers still wait for processors on both sides. */
+  if (facts->round_trip_us > 0 && spread_us < AIODNS_LATE_SPREAD_US)
+    spread_us = AIODNS_LATE_SPREAD_US;
+  late_us = facts->round_trip_us + spread_us;
   return late_us < AIODNS_LATE_MIN_US   ? AIODNS_LATE_MIN_US
          : late_us > AIODNS_LATE_MAX_US ? AIODNS_LATE_MAX_US
                                         : late_us;

@@ -33,7 +33,8 @@ enum {
   AIODNS_LINGER_MS = 1,
   AIODNS_LINGER_FAR_MS = 20,
   AIODNS_LATE_MIN_US = 50000,
-  AIODNS_LATE_MAX_US = 2000000, /* and never longer than resolv.conf's timeout */
+  AIODNS_LATE_SPREAD_US = 30000, /* the least that a server may be behind its usual time */
+  AIODNS_LATE_MAX_US = 2000000,  /* and never longer than resolv.conf's timeout */
 };
 
 struct aiodns_server_facts {

@@ -69,6 +69,7 @@ static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int
   memset(channel->flip, 0, sizeof channel->flip);
   memcpy(channel->flip, random + 2, flip_len);
   channel->plain = plain;
+  channel->as_given = as_given;
   channel->edns = plain && keeps_edns(query, aiodns_channel_server(c));
   channel->connected = false;
   channel->sent_us = now_us;
@@ -185,6 +186,21 @@ static void from_new_port(struct aiodns_query *query, unsigned s, int64_t now_us
   send_udp(query, s, false, now_us);
 }
 
+/* Its TCP in lower case comes to nothing. */
+static void without_tcp(struct aiodns_query *query, unsigned s, int64_t now_us)
+{
+  if (query->server[s].cause == AIODNS_CAUSE_NEAR_MISS)
+    from_new_port(query, s, now_us);
+  else
+    plain_udp(query, s, now_us);
+}
+
+/* Nobody has accepted its connection, or nothing has come by it for long. */
+static bool is_deaf(const struct aiodns_channel *tcp, int64_t now_us)
+{
+  return !tcp->connected || now_us - tcp->sent_us >= AIODNS_DEAF_US;
+}
+
 /* It is this server's turn, for the first time or again. */
 static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
 {
@@ -194,8 +210,9 @@ static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
   switch (server->stage) {
   case AIODNS_STAGE_UDP:
     /* Nor has its TCP come to anything: as good as refused. */
-    if (server->sends >= AIODNS_DEAF_SENDS && now_us - server->asked_us >= AIODNS_DEAF_US &&
-        !query->channel[tcp].connected && !server->guessed_at) {
+    if (server->refuses_tcp ||
+        (server->sends >= AIODNS_DEAF_SENDS && now_us - server->asked_us >= AIODNS_DEAF_US &&
+         !query->channel[tcp].connected && !server->guessed_at)) {
       plain_udp(query, s, now_us);
       break;
     }
@@ -208,7 +225,7 @@ static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
   case AIODNS_STAGE_TCP:
     if (is_idle(query, tcp))
       channel_open(query, tcp, false, now_us);
-    else if (server->cause == AIODNS_CAUSE_CASE && !query->channel[tcp].connected)
+    else if (server->cause == AIODNS_CAUSE_CASE && is_deaf(&query->channel[tcp], now_us))
       plain_udp(query, s, now_us);
     else if (server->cause == AIODNS_CAUSE_NEAR_MISS)
       from_new_port(query, s, now_us); /* while TCP is waited for */
@@ -217,8 +234,8 @@ static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
     if (is_idle(query, tcp)) {
       channel_open(query, tcp, true, now_us);
       turn_to(query, s, now_us + at_least(3 * query->round_trip_us, AIODNS_PLAIN_WAIT_US));
-    } else if (!query->channel[tcp].connected) {
-      plain_udp(query, s, now_us);
+    } else if (is_deaf(&query->channel[tcp], now_us)) {
+      without_tcp(query, s, now_us);
     }
     break;
   case AIODNS_STAGE_PLAIN_UDP:
@@ -231,11 +248,14 @@ static void ask(struct aiodns_query *query, unsigned s, int64_t now_us)
 static bool given_up(struct aiodns_query *query, unsigned s)
 {
   struct aiodns_attempted *server = &query->server[s];
+  /* The first error may be one of letter case alone, whatever `attempts` says. */
+  unsigned most = server->cause == AIODNS_CAUSE_CASE && query->conf->attempts < 2 ? 2 : query->conf->attempts;
+
   if (server->icmp_refused && server->sends > server->icmp_sends) {
     server->icmp_sends = server->sends; /* nothing came back this time, not even an error */
     server->failures++;
   }
-  return server->failures >= query->conf->attempts;
+  return server->failures >= most;
 }
 
 bool aiodns_turn_anyone_left(const struct aiodns_query *query)
@@ -371,8 +391,8 @@ static void server_failed(struct aiodns_query *query, unsigned s, enum aiodns_st
   channel_close(query, aiodns_channel_udp(s));
   channel_close(query, aiodns_channel_tcp(s));
   reset_stage(query, s);
-  if (again == AIODNS_STAGE_DOUBT && server->stage == AIODNS_STAGE_UDP) {
-    server->stage = again;
+  if (again == AIODNS_STAGE_DOUBT) {
+    server->stage = server->stage == AIODNS_STAGE_UDP ? AIODNS_STAGE_DOUBT : AIODNS_STAGE_PLAIN_TCP;
     server->cause = AIODNS_CAUSE_CASE;
   }
   if (!has_schedule(query) && count > 1 && (query->first_server + query->attempt) % count == s)
@@ -388,8 +408,8 @@ void aiodns_turn_server_failed(struct aiodns_query *query, unsigned s, int64_t n
 void aiodns_turn_server_doubted(struct aiodns_query *query, unsigned s, int64_t now_us)
 {
   server_failed(query, s, AIODNS_STAGE_DOUBT, now_us);
-  if (has_schedule(query) && !query->done && query->server[s].stage == AIODNS_STAGE_DOUBT) {
-    send_udp(query, s, true, now_us); /* it may not have another turn */
+  if (has_schedule(query) && !query->done) {
+    ask(query, s, now_us); /* it may not have another turn */
     query->next_us = at_least(query->next_us, now_us + aiodns_turn_wait_us(query, s));
   }
 }
@@ -440,9 +460,15 @@ void aiodns_turn_leave_socket(struct aiodns_query *query, unsigned s, int64_t no
 
   server->guessed_at = true;
   if (server->stage == AIODNS_STAGE_UDP) {
-    /* Once: then letter case must do, since a port that changes for ever gets no reply at all. */
-    if (server->cause != AIODNS_CAUSE_NEAR_MISS)
+    const struct aiodns_channel *tcp = &query->channel[aiodns_channel_tcp(s)];
+    if (aiodns_channel_listens(tcp) && tcp->plain) { /* for its silence: there nobody guesses */
+      server->stage = AIODNS_STAGE_PLAIN_TCP;
+      server->cause = AIODNS_CAUSE_NEAR_MISS;
+      channel_close(query, aiodns_channel_udp(s));
+    } else if (server->cause != AIODNS_CAUSE_NEAR_MISS) {
+      /* Once: then letter case must do, since a port that changes for ever gets no reply at all. */
       aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_NEAR_MISS, now_us);
+    }
     return;
   }
   if (query->manner == AIODNS_MANNER_PROBE) {
@@ -466,6 +492,8 @@ void aiodns_turn_truncated_plain(struct aiodns_query *query, unsigned s, int64_t
 void aiodns_turn_tcp_failed(struct aiodns_query *query, unsigned s, int64_t now_us)
 {
   struct aiodns_attempted *server = &query->server[s];
+  int64_t took_us = now_us - query->channel[aiodns_channel_tcp(s)].sent_us;
+  int64_t answer_us = query->channel[aiodns_channel_udp(s)].sent_us + took_us;
 
   channel_close(query, aiodns_channel_tcp(s));
   switch (server->stage) {
@@ -473,11 +501,15 @@ void aiodns_turn_tcp_failed(struct aiodns_query *query, unsigned s, int64_t now_
   case AIODNS_STAGE_DOUBT:     /* has none */
     break;
   case AIODNS_STAGE_UDP: /* tried beside UDP, for its silence */
-    if (!server->guessed_at)
+    if (!server->guessed_at && answer_us > now_us) {
+      server->refuses_tcp = true; /* so far away: the last datagram's answer may be under way */
+      turn_to(query, s, answer_us);
+    } else if (!server->guessed_at) {
       plain_udp(query, s, now_us);
+    }
     break;
   case AIODNS_STAGE_PLAIN_TCP:
-    plain_udp(query, s, now_us);
+    without_tcp(query, s, now_us);
     break;
   case AIODNS_STAGE_TCP:
     if (server->cause == AIODNS_CAUSE_CASE) {

@@ -105,7 +105,7 @@ bool sim_attack_forge(struct sim_world *world, unsigned channel, struct sim_mess
 
   if (id == query->id)
     id ^= 1;
-  switch (rng_below(rng, 11)) {
+  switch (rng_below(rng, 12)) {
   case 0: /* no message at all */
     ret->len = rng_below(rng, 12);
     for (size_t i = 0; i < ret->len; i++)
@@ -137,7 +137,10 @@ bool sim_attack_forge(struct sim_world *world, unsigned channel, struct sim_mess
     sim_message_start(ret, plain ? id : query->id, flags | (rng_below(rng, 2) ? AIODNS_RCODE_NXDOMAIN : 0),
                       NULL, 0);
     return true;
-  case 6:
+  case 6: /* no question */
+    sim_server_unasked(ret, query, flags);
+    return true;
+  case 7:
     sim_message_start(ret, id, flags, query->question, query->question_len);
     put_lie(rng, ret, query->type);
     change_case(rng, ret);

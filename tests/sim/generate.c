@@ -27,13 +27,36 @@ static void make_fate(struct rng *rng, struct sim_path *path)
   path->bare = rng_chance(rng, 300);
 }
 
+static void make_letters(struct rng *rng, struct sim_server *server)
+{
+  unsigned misreads = SIM_MISREADS - (server->docker ? 0 : SIM_MISREAD_NO_DATA_IS_LEFT_OUT);
+  server->letters = rng_below(rng, 4) ? SIM_SENSITIVE : SIM_LOWERS;
+  server->misread = (enum sim_misread)rng_below(rng, misreads);
+}
+
+static void make_open_error(struct rng *rng, struct sim_server *server)
+{
+  static const int error[] = {EMFILE, ENOBUFS, EACCES, ENETUNREACH, EPERM, EAFNOSUPPORT};
+  server->open_error = error[rng_below(rng, 6)];
+  server->open_failures = rng_below(rng, 2) ? 1000 : (uint16_t)rng_below(rng, 1000);
+}
+
+static void make_tcp(struct rng *rng, struct sim_server *server)
+{
+  server->tcp = (enum sim_tcp)rng_below(rng, SIM_TCPS);
+  server->pause_us = 1 + (int64_t)rng_below(rng, rng_below(rng, 2) ? 6000000 : 100000);
+  if (rng_chance(rng, 300)) /* where it matters at once */
+    server->truncates = true;
+}
+
 /* One thing that is wrong with this server. */
 static void make_fault(struct rng *rng, struct sim_server *server)
 {
   unsigned family = rng_below(rng, 3); /* 2: both */
   struct sim_path *path = &server->path[family & 1];
 
-  switch (rng_below(rng, 11)) {
+  switch (rng_below(rng, 16)) {
+  case 14:
   case 0:
     make_fate(rng, path);
     break;
@@ -43,39 +66,49 @@ static void make_fault(struct rng *rng, struct sim_server *server)
     break;
   case 2:
     path->duplicates = 500;
-    path->spread_us = 50000;
+    path->spread_us = rng_below(rng, 2) ? 50000 : path->spread_us;
     break;
   case 3:
-    server->letters = rng_below(rng, 2) ? SIM_LOWERS : SIM_SENSITIVE;
-    break;
   case 4:
-    server->edns = (enum sim_edns)(1 + rng_below(rng, 3));
+    make_letters(rng, server);
     break;
+  case 15:
   case 5:
-    server->truncates = true;
+    server->edns = (enum sim_edns)(1 + rng_below(rng, SIM_EDNS_KINDS - 1));
     break;
   case 6:
-    server->oversize = true;
+    server->truncates = true;
     break;
   case 7:
-    server->tcp = (enum sim_tcp)rng_below(rng, SIM_TCPS);
+    server->oversize = true;
     break;
   case 8:
+  case 9:
+    make_tcp(rng, server);
+    break;
+  case 10:
     server->soa = false;
     break;
-  case 9:
+  case 11:
     server->stray_icmp = (uint16_t)rng_below(rng, 1000);
     server->stray_icmp_us = 1 + (int64_t)rng_below(rng, 100000);
     break;
-  default: {
-    static const int error[] = {EMFILE, ENOBUFS, EACCES, ENETUNREACH, EPERM, EAFNOSUPPORT};
-    server->open_error = error[rng_below(rng, 6)];
-    server->open_failures = rng_below(rng, 2) ? 1000 : (uint16_t)rng_below(rng, 1000);
+  case 12:
+    server->udp_silent = true;
     break;
-  }
+  default:
+    make_open_error(rng, server);
+    break;
   }
   if (family == 2)
     server->path[1] = server->path[0];
+}
+
+/* Docker's own is asked in the letters of the program, which it knows: no fault. */
+static void make_docker(struct rng *rng, struct sim_server *server)
+{
+  server->docker = server->loopback = true;
+  make_letters(rng, server);
 }
 
 static void make_servers(struct rng *rng, struct sim_world *world, enum mood mood)
@@ -86,6 +119,8 @@ static void make_servers(struct rng *rng, struct sim_world *world, enum mood moo
   for (unsigned s = 0; s < count; s++) {
     struct sim_server *server = &world->server[s];
     server->loopback = rng_chance(rng, 300);
+    if (s < 2 && rng_chance(rng, 100)) /* the third one has an IPv6 address */
+      make_docker(rng, server);
     server->authoritative = rng_chance(rng, 300);
     server->segments = (enum sim_segments)rng_below(rng, SIM_SEGMENTS);
     server->step = rng_chance(rng, 700) ? UINT8_MAX : (uint8_t)(1 + rng_below(rng, 3));
@@ -253,53 +288,4 @@ void sim_generate(struct sim_world *world, uint64_t seed)
     if (rng_chance(&rng, mood == ROUGH ? 400 : 100))
       make_attack(&rng, world);
   }
-}
-
-void sim_describe(const struct sim_world *world, FILE *out)
-{
-  static const char *const kind[] = {"NXDOMAIN", "NODATA", "DATA", "BROKEN", "LOOP"};
-  static const char *const role[] = {"as is, first", "as is, only", "listed", "as is, last"};
-  static const char *const fate[] = {"healthy", "silent", "unreachable", "error", "lame", "malformed"};
-  const struct aiodns_conf *conf = &world->conf;
-
-  fprintf(out, "%s (%s), timeout %u ms, attempts %u, ndots %u%s%s%s%s%s%s%s\n", world->given,
-          world->ptr                  ? "PTR"
-          : world->family == AF_INET  ? "A"
-          : world->family == AF_INET6 ? "AAAA"
-                                      : "A and AAAA",
-          conf->timeout_ms, conf->attempts, conf->ndots, conf->rotate ? ", rotate" : "",
-          conf->use_vc ? ", use-vc" : "", conf->single_request ? ", single-request" : "",
-          conf->no_aaaa ? ", no-aaaa" : "", conf->no_tld_query ? ", no-tld-query" : "",
-          conf->search_single ? "" : ", no DEFNAMES", conf->search_dotted ? "" : ", no DNSRCH");
-  for (unsigned i = 0; i < world->candidate_count; i++) {
-    const struct sim_candidate *c = &world->candidate[i];
-    fprintf(out, "  name %u: %s (%s): %s, %u CNAMEs%s, %u and %u addresses\n", i, c->text, role[c->role],
-            kind[c->kind], c->hops, c->nested ? " nested" : "", c->count[0], c->count[1]);
-  }
-  for (unsigned s = 0; s < conf->server_count; s++) {
-    const struct sim_server *server = &world->server[s];
-    fprintf(out,
-            "  server %u:%s tcp %d in pieces %d, letters %d, edns %d%s%s%s%s, %u CNAMEs a message, ICMP %u, "
-            "open %u%s%s\n",
-            s, server->loopback ? " loopback," : "", server->tcp, server->segments, server->letters,
-            server->edns, server->truncates ? ", truncates" : "", server->oversize ? ", oversize" : "",
-            server->soa ? "" : ", no SOA", server->authoritative ? ", authoritative" : "", server->step,
-            server->stray_icmp, server->open_failures, server->open_failures ? " " : "",
-            server->open_failures ? strerrorname_np(server->open_error) : "");
-    for (unsigned f = 0; f < 2; f++) {
-      const struct sim_path *path = &server->path[f];
-      fprintf(out, "    %s: %s (%u%s), lost %u and %u, doubled %u, one way %lld + %lld us\n",
-              f ? "AAAA" : "A", fate[path->fate], path->rcode, path->bare ? " bare" : "", path->loss_to,
-              path->loss_from, path->duplicates, (long long)path->delay_us, (long long)path->spread_us);
-    }
-  }
-  if (world->attack.forgeries)
-    fprintf(out, "  attacker: %u within %lld us%s%s\n", world->attack.forgeries,
-            (long long)world->attack.within_us, world->attack.bare_errors ? ", bare errors" : "",
-            world->attack.right_id ? ", right ID" : "");
-  fprintf(out,
-          "  driver: late %lld us, room %zu, entropy %lld, abandons at %lld, sends that fail %u, late "
-          "replies %u\n",
-          (long long)world->late_us, world->room, (long long)world->entropy_left,
-          (long long)world->abandon_us, world->send_failures, world->late_replies);
 }

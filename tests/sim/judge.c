@@ -76,12 +76,11 @@ static unsigned ends_unasked(const struct sim_world *world, const struct sim_can
   return ends;
 }
 
-static unsigned ends_of(const struct sim_world *world, const struct sim_candidate *c, unsigned query)
+/* What this word leaves to be said; ENDS: it does not end the question. */
+static unsigned ends_by(const struct sim_world *world, const struct sim_candidate *c, unsigned query,
+                        unsigned word)
 {
-  const struct sim_fact *fact = &c->fact[query];
-  unsigned ends = 0;
-
-  switch (fact->settled) {
+  switch (word) {
   case SIM_SAYS_ANSWER:
     return bit(ANSWER);
   case SIM_SAYS_NO_NAME:
@@ -89,9 +88,21 @@ static unsigned ends_of(const struct sim_world *world, const struct sim_candidat
     return bit(NO_NAME);
   case SIM_SAYS_NO_DATA:
     return bit(NO_DATA);
+  case SIM_SAYS_BLANK: /* right only where it happens to be the truth */
+    return sim_count(c, world->lookup.type[query]) > 0 || c->kind == SIM_NXDOMAIN ? 0 : bit(NO_DATA);
   default:
-    break;
+    return bit(ENDS);
   }
+}
+
+static unsigned ends_of(const struct sim_world *world, const struct sim_candidate *c, unsigned query)
+{
+  const struct sim_fact *fact = &c->fact[query];
+  unsigned ends = ends_by(world, c, query, fact->settled);
+
+  if (ends != bit(ENDS))
+    return ends;
+  ends = fact->hinted ? ends_by(world, c, query, fact->hinted) : 0;
   if (fact->start_us < 0)
     return ends_unasked(world, c, query);
   if (world->entropy_failed)
@@ -352,7 +363,8 @@ static void judge_patience(struct sim_world *world, const struct sim_candidate *
     latest_us = start_of(c) + sim_confirm_us(c);
   for (unsigned query = 0; query < 2 && c->round != SIM_CONFIRMING; query++) {
     const struct sim_fact *fact = &c->fact[query];
-    if (fact->settled == SIM_SAYS_NOTHING || fact->settled == SIM_SAYS_NO_DATA)
+    if (fact->settled == SIM_SAYS_NOTHING || fact->settled == SIM_SAYS_NO_DATA ||
+        fact->settled == SIM_SAYS_BLANK)
       continue;
     int64_t patience_us = start_of(c) + SIM_PATIENCE_US, grace_us = sim_grace_us(world, c, fact);
     int64_t until_us = patience_us > grace_us ? patience_us : grace_us;
@@ -368,7 +380,7 @@ static bool was_answered(const struct sim_candidate *c)
   const struct sim_fact *fact = c->fact;
   /* What the last round heard; an earlier one was about an NXDOMAIN. */
   return c->kind == SIM_LOOP || c->hops > SIM_CNAMES_MAX || c->round > SIM_FIRST_ROUND || fact[0].settled ||
-         fact[1].settled || fact[0].servfail || fact[1].servfail;
+         fact[1].settled || fact[0].hinted || fact[1].hinted || fact[0].servfail || fact[1].servfail;
 }
 
 static int64_t latest_deadline_of(const struct sim_world *world)
@@ -412,7 +424,8 @@ void sim_judge_round(struct sim_world *world, const struct sim_candidate *c)
   bool no_name = false, found = false;
 
   for (unsigned query = 0; query < 2; query++) {
-    no_name |= fact[query].settled == SIM_SAYS_NO_NAME || fact[query].settled == SIM_SAYS_DOUBT;
+    no_name |= fact[query].settled == SIM_SAYS_NO_NAME || fact[query].settled == SIM_SAYS_DOUBT ||
+               fact[query].hinted == SIM_SAYS_NO_NAME || fact[query].hinted == SIM_SAYS_DOUBT;
     found |= fact[query].settled == SIM_SAYS_ANSWER;
   }
   if (c->round == SIM_FIRST_ROUND && (found || !no_name))

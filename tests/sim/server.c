@@ -138,6 +138,85 @@ static void spoil(struct sim_message *m, unsigned how)
   }
 }
 
+void sim_server_unasked(struct sim_message *m, const struct sim_query *query, unsigned flags)
+{
+  static const uint8_t address4[] = {0, AIODNS_TYPE_A, 0, 1, 0, 0, 0, 60, 0, 4, 203, 0, 113, 66};
+  static const uint8_t address6[] = {0,    AIODNS_TYPE_AAAA,
+                                     0,    1,
+                                     0,    0,
+                                     0,    60,
+                                     0,    16,
+                                     0x20, 0x01,
+                                     0x0d, 0xb8,
+                                     0x0b, 0xad,
+                                     0,    0,
+                                     0,    0,
+                                     0,    0,
+                                     0,    0,
+                                     0,    66};
+  static const uint8_t name[] = {0, AIODNS_TYPE_PTR, 0, 1, 0, 0, 0, 60, 0, 6, 4, 'e', 'v', 'i', 'l', 0};
+
+  sim_message_start(m, query->id, flags, NULL, 0);
+  sim_message_name(m, query->name);
+  if (query->type == AIODNS_TYPE_A)
+    sim_message_put(m, address4, sizeof address4);
+  else if (query->type == AIODNS_TYPE_AAAA)
+    sim_message_put(m, address6, sizeof address6);
+  else
+    sim_message_put(m, name, sizeof name);
+  sim_message_count(m, 1, 1);
+}
+
+bool sim_server_reads(const struct sim_server *server, const struct sim_query *query,
+                      const struct sim_candidate *c, unsigned hop)
+{
+  char text[SIM_TEXT_MAX + 200];
+
+  if (server->letters != SIM_SENSITIVE || query->lower)
+    return true;
+  sim_hop_text(c, hop, text);
+  return strcmp(query->name, text) == 0; /* by chance, but for Docker's */
+}
+
+static enum sim_word put_misread(struct sim_message *m, enum sim_misread misread)
+{
+  switch (misread) {
+  case SIM_MISREAD_SERVFAIL:
+    m->data[3] |= AIODNS_RCODE_SERVFAIL;
+    return SIM_SAYS_SERVFAIL;
+  case SIM_MISREAD_REFUSED:
+    m->data[3] |= AIODNS_RCODE_REFUSED;
+    return SIM_SAYS_ERROR;
+  case SIM_MISREAD_FORMERR:
+    m->data[3] |= AIODNS_RCODE_FORMERR;
+    return SIM_SAYS_ERROR;
+  case SIM_MISREAD_NO_DATA:
+    return SIM_SAYS_BLANK;
+  case SIM_MISREAD_NXDOMAIN_SOA:
+    put_soa(m);
+    break;
+  default:
+    break;
+  }
+  m->data[3] |= AIODNS_RCODE_NXDOMAIN;
+  return SIM_SAYS_DOUBT;
+}
+
+/* RFC 6891 section 6.1.3: the lower four bits are in the header. */
+static void put_edns_error(struct sim_message *m, const struct sim_query *query, enum sim_edns edns,
+                           unsigned flags)
+{
+  bool bare = edns == SIM_EDNS_FORMERR_BARE || edns == SIM_EDNS_NOTIMP_BARE || edns == SIM_EDNS_BADVERS_BARE;
+  bool version = edns == SIM_EDNS_BADVERS || edns == SIM_EDNS_BADVERS_BARE;
+  bool unknown = edns == SIM_EDNS_NOTIMP || edns == SIM_EDNS_NOTIMP_BARE;
+
+  if (!version)
+    flags |= unknown ? AIODNS_RCODE_NOTIMP : AIODNS_RCODE_FORMERR;
+  sim_message_start(m, query->id, flags, query->question, bare ? 0 : query->question_len);
+  if (version)
+    sim_message_record(m, 3, 0, AIODNS_TYPE_OPT, 1u << 24, NULL, 0);
+}
+
 static void lower_question(struct sim_message *m)
 {
   for (size_t i = SIM_QUESTION_AT; i + 4 < m->answers_at; i++)
@@ -157,10 +236,18 @@ struct sim_about sim_server_reply(const struct sim_world *world, unsigned s, con
   bool bare = path->fate == SIM_ERROR && path->bare;
 
   about.candidate = (uint8_t)index;
+  if (path->fate == SIM_UNASKED || (query->edns && server->edns == SIM_EDNS_BADVERS_BARE)) {
+    if (path->fate == SIM_UNASKED)
+      sim_server_unasked(ret, query, flags);
+    else
+      put_edns_error(ret, query, server->edns, flags);
+    about.word = SIM_SAYS_NOTHING;
+    about.malformed = true;
+    return about;
+  }
   if (query->edns && server->edns >= SIM_EDNS_FORMERR && path->fate != SIM_LAME) {
-    bare = server->edns == SIM_EDNS_FORMERR_BARE;
-    sim_message_start(ret, query->id, flags | AIODNS_RCODE_FORMERR, query->question,
-                      bare ? 0 : query->question_len);
+    put_edns_error(ret, query, server->edns, flags);
+    bare = ret->len == SIM_QUESTION_AT;
   } else if (path->fate == SIM_ERROR) {
     sim_message_start(ret, query->id, flags | path->rcode, query->question, bare ? 0 : query->question_len);
     about.word = path->rcode == AIODNS_RCODE_SERVFAIL ? SIM_SAYS_SERVFAIL : SIM_SAYS_ERROR;
@@ -172,13 +259,11 @@ struct sim_about sim_server_reply(const struct sim_world *world, unsigned s, con
   } else {
     bare = false;
     sim_message_start(ret, query->id, flags, query->question, query->question_len);
-    if (server->letters == SIM_SENSITIVE && !query->lower) {
-      ret->data[3] |= AIODNS_RCODE_NXDOMAIN;
-      about.word = SIM_SAYS_DOUBT;
-    } else {
-      about.word = put_truth(ret, server, &world->candidate[index], query->type, hop);
-    }
+    const struct sim_candidate *c = &world->candidate[index];
+    about.word = sim_server_reads(server, query, c, hop) ? put_truth(ret, server, c, query->type, hop)
+                                                         : put_misread(ret, server->misread);
   }
+  about.rcode = ret->data[3] & 15;
   if (bare)
     about.exact = true;
   if (server->letters == SIM_LOWERS && !bare)
@@ -203,6 +288,19 @@ struct sim_about sim_server_reply(const struct sim_world *world, unsigned s, con
 
 /* ---- How it gets there ---- */
 
+/* Queries that get no reply at all. */
+static bool drops(const struct sim_world *world, const struct sim_server *server,
+                  const struct sim_query *query)
+{
+  unsigned index, hop;
+
+  if (path_of(server, query->type)->fate == SIM_SILENT)
+    return true;
+  return server->misread == SIM_MISREAD_SILENT &&
+         sim_find(world->candidate, world->candidate_count, query->name, &index, &hop) &&
+         !sim_server_reads(server, query, &world->candidate[index], hop);
+}
+
 static void reply_udp(struct sim_world *world, unsigned channel, const struct sim_query *query)
 {
   static struct sim_message m;
@@ -212,14 +310,14 @@ static void reply_udp(struct sim_world *world, unsigned channel, const struct si
   const struct sim_path *path = path_of(server, query->type);
   int64_t there_us = world->now_us + one_way(rng, path);
 
-  if (rng_chance(rng, path->loss_to) || path->fate == SIM_SILENT)
+  if (rng_chance(rng, path->loss_to) || drops(world, server, query))
     return;
   if (path->fate == SIM_UNREACHABLE) {
     if (!rng_chance(rng, path->loss_from))
       sim_push(world, there_us + one_way(rng, path), SIM_REFUSED, channel, NULL, 0, (struct sim_about){0});
     return;
   }
-  if (query->edns && server->edns == SIM_EDNS_DROPPED)
+  if (server->udp_silent || (query->edns && server->edns == SIM_EDNS_DROPPED))
     return;
   struct sim_about about = sim_server_reply(world, s, query, false, &m);
   unsigned copies = rng_chance(rng, path->duplicates) ? 1 + rng_below(rng, 3) : 1;
@@ -268,14 +366,17 @@ static void reply_tcp(struct sim_world *world, unsigned channel, const struct si
   struct sim_about nothing = {0};
   size_t len = 0;
 
-  if (path->fate == SIM_SILENT || server->tcp == SIM_TCP_SILENT)
+  if (path->fate == SIM_SILENT || server->tcp == SIM_TCP_SILENT) /* no connection */
     return;
   int64_t at_us = world->now_us + tcp_way(rng, path) + tcp_way(rng, path);
   if (path->fate == SIM_UNREACHABLE || server->tcp == SIM_TCP_REFUSED) {
     sim_push(world, at_us, SIM_REFUSED, channel, NULL, 0, nothing);
     return;
   }
+  sim_push(world, at_us, SIM_CONNECTED, channel, NULL, 0, nothing);
   at_us += tcp_way(rng, path) + tcp_way(rng, path);
+  if (drops(world, server, query))
+    return;
   if (server->tcp == SIM_TCP_CLOSES || (query->edns && server->edns == SIM_EDNS_DROPPED)) {
     sim_push(world, at_us, SIM_REFUSED, channel, NULL, 0, nothing);
     return;
@@ -295,6 +396,15 @@ static void reply_tcp(struct sim_world *world, unsigned channel, const struct si
                         server->segments, nothing);
     sim_push(world, at_us + 1, SIM_REFUSED, channel, NULL, 0, nothing);
     return;
+  }
+  if (server->tcp == SIM_TCP_STALLS || server->tcp == SIM_TCP_PAUSES) {
+    size_t part = rng_below(rng, (uint32_t)len);
+    at_us = push_pieces(world, channel, stream, part, at_us, server->segments, nothing);
+    if (server->tcp == SIM_TCP_STALLS)
+      return;
+    at_us += server->pause_us;
+    memmove(stream, stream + part, len - part);
+    len -= part;
   }
   at_us = push_pieces(world, channel, stream, len, at_us, server->segments, about);
   if (query->id % 4 == 0)

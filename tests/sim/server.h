@@ -12,15 +12,18 @@ enum sim_fate {
   SIM_ERROR,       /* one RCODE for all */
   SIM_LAME,        /* referrals */
   SIM_MALFORMED,
+  SIM_UNASKED, /* addresses, but the question does not come back */
   SIM_FATES,
 };
 
 enum sim_tcp {
   SIM_TCP_OK,
   SIM_TCP_REFUSED,
-  SIM_TCP_SILENT,
+  SIM_TCP_SILENT,        /* nobody there: no connection comes about */
   SIM_TCP_CLOSES,        /* without a word */
   SIM_TCP_CLOSES_MIDWAY, /* in the middle of the message */
+  SIM_TCP_STALLS,        /* connected; then nothing, or the front of the message and nothing more */
+  SIM_TCP_PAUSES,        /* the same, but the rest comes after `pause_us` */
   SIM_TCPS,
 };
 
@@ -35,14 +38,32 @@ enum sim_segments {
 enum sim_letters {
   SIM_ECHOES,
   SIM_LOWERS,    /* the question comes back in lower case */
-  SIM_SENSITIVE, /* knows lower-case names only: NXDOMAIN without SOA for others */
+  SIM_SENSITIVE, /* compares letters: knows names in lower case, and as the program gave them */
+};
+
+/* What one that compares letters makes of others: mostly what somebody else says whom it passes them on to.
+ */
+enum sim_misread {
+  SIM_MISREAD_NXDOMAIN,
+  SIM_MISREAD_NXDOMAIN_SOA, /* the root's */
+  SIM_MISREAD_SERVFAIL,
+  SIM_MISREAD_REFUSED,
+  SIM_MISREAD_FORMERR,
+  SIM_MISREAD_SILENT,
+  SIM_MISREAD_NO_DATA, /* without SOA */
+  SIM_MISREADS,
 };
 
 enum sim_edns {
   SIM_EDNS_OK,
-  SIM_EDNS_DROPPED,
-  SIM_EDNS_FORMERR,
+  SIM_EDNS_DROPPED,      /* and TCP is closed on it */
+  SIM_EDNS_BADVERS_BARE, /* an OPT record, but no question: nothing that belongs to any query */
+  SIM_EDNS_FORMERR,      /* from here on errors by which it is known that EDNS is the trouble */
   SIM_EDNS_FORMERR_BARE,
+  SIM_EDNS_NOTIMP,
+  SIM_EDNS_NOTIMP_BARE,
+  SIM_EDNS_BADVERS,
+  SIM_EDNS_KINDS,
 };
 
 /* One family's way there and back. */
@@ -59,15 +80,19 @@ struct sim_server {
   enum sim_tcp tcp;
   enum sim_segments segments;
   enum sim_letters letters;
+  enum sim_misread misread;
   enum sim_edns edns;
   bool loopback;
-  bool truncates; /* every datagram */
-  bool oversize;  /* sends datagrams larger than it was told */
-  bool soa;       /* negative answers have one */
+  bool docker;     /* at 127.0.0.11, which is a loopback */
+  bool udp_silent; /* or its datagrams come from another address or port, and the kernel keeps them */
+  bool truncates;  /* every datagram */
+  bool oversize;   /* sends datagrams larger than it was told */
+  bool soa;        /* negative answers have one */
   bool authoritative;
   uint8_t step;           /* CNAMEs a message at the most */
   uint16_t stray_icmp;    /* per mille of datagrams that an ICMP error from elsewhere answers */
   int64_t stray_icmp_us;  /* how long after the datagram, at the most */
+  int64_t pause_us;       /* of SIM_TCP_PAUSES */
   uint16_t open_failures; /* per mille of sockets */
   int open_error;
 };
@@ -80,6 +105,7 @@ enum sim_word {
   SIM_SAYS_NO_NAME,
   SIM_SAYS_NO_DATA,
   SIM_SAYS_DOUBT, /* NXDOMAIN that nothing proves */
+  SIM_SAYS_BLANK, /* no data, for its letters alone: for nobody to believe */
   SIM_SAYS_SERVFAIL,
   SIM_SAYS_ERROR,
 };
@@ -87,7 +113,7 @@ enum sim_word {
 /* A message under way, and what is known about it. */
 struct sim_about {
   enum sim_word word;
-  uint8_t candidate;
+  uint8_t candidate, rcode;
   bool truncated;
   bool exact;     /* the question's letter case came back as it was sent */
   bool malformed; /* must not be believed */
@@ -97,6 +123,13 @@ struct sim_world;
 
 /* A datagram or, for TCP, a connection with the query in it, has left through the channel's socket. */
 void sim_server_asked(struct sim_world *world, unsigned channel, const struct sim_query *query);
+
+/* Whether the server takes the name for what it is in these letters; hop `hop` of the candidate is meant. */
+bool sim_server_reads(const struct sim_server *server, const struct sim_query *query,
+                      const struct sim_candidate *c, unsigned hop);
+
+/* A message without the question: the attacker's data, under the right name and ID, which prove nothing. */
+void sim_server_unasked(struct sim_message *m, const struct sim_query *query, unsigned flags);
 
 /* What server `s` would say to this query at best; for the oracle. */
 struct sim_about sim_server_reply(const struct sim_world *world, unsigned s, const struct sim_query *query,

@@ -1,6 +1,6 @@
 /*
  * Lookups by the million in worlds made up from a seed.  Each lookup has a seed of its own, the first one's
- * plus its number, so that `sim --seed N --lookups 1` is any of them again.
+ * plus its number, so that `sim --seed N --lookups 1` is any of them again.  --behaviours: how many had what.
  */
 #include "world.h"
 
@@ -9,13 +9,18 @@
 #include <string.h>
 #include <time.h>
 
-enum { FAILURES_SHOWN = 10, OUTCOMES = AIODNS_NOT_MINE + 1 };
+enum {
+  FAILURES_SHOWN = 10,
+  OUTCOMES = AIODNS_NOT_MINE + 1,
+  MANY = 50000, /* lookups in which all behaviours have to turn up */
+};
 
 static struct sim_world world; /* too large for a stack */
 
 struct totals {
   uint64_t lookups, failures, datagrams, connections, forged, delivered;
   uint64_t outcome[OUTCOMES];
+  uint64_t behaviour[SIM_BEHAVIOURS], alone[SIM_BEHAVIOURS];
   int64_t *duration_us;
 };
 
@@ -25,10 +30,22 @@ static int compare(const void *a, const void *b)
   return x < y ? -1 : x > y;
 }
 
+static void count_behaviours(struct totals *totals)
+{
+  uint64_t behaviours = sim_behaviours(&world);
+
+  for (unsigned i = 0; i < SIM_BEHAVIOURS; i++)
+    if (behaviours >> i & 1) {
+      totals->behaviour[i]++;
+      totals->alone[i] += sim_is_alone(behaviours, i);
+    }
+}
+
 static void run(uint64_t seed, bool trace, struct totals *totals)
 {
   sim_generate(&world, seed);
   world.trace = trace;
+  count_behaviours(totals);
   if (trace)
     sim_describe(&world, stdout);
   sim_world_run(&world);
@@ -68,6 +85,25 @@ static void report(struct totals *totals, double seconds)
   printf("  %.0f lookups a second\n", (double)n / (seconds > 0 ? seconds : 1e-9));
 }
 
+static void report_behaviours(const struct totals *totals)
+{
+  printf("  %-34s %9s %9s\n", "lookups with", "all", "alone");
+  for (unsigned i = 0; i < SIM_BEHAVIOURS; i++)
+    printf("  %-34s %9" PRIu64 " %9" PRIu64 "\n", sim_behaviour[i], totals->behaviour[i], totals->alone[i]);
+}
+
+static bool lacks_a_behaviour(const struct totals *totals)
+{
+  bool ret = false;
+
+  for (unsigned i = 0; i < SIM_BEHAVIOURS && totals->lookups >= MANY; i++)
+    if (totals->alone[i] == 0 && !sim_is_left_out(i)) {
+      printf("  never alone in a world: %s\n", sim_behaviour[i]);
+      ret = true;
+    }
+  return ret;
+}
+
 static double now_s(void)
 {
   struct timespec now;
@@ -77,22 +113,24 @@ static double now_s(void)
 
 int main(int argc, char **argv)
 {
-  uint64_t seed = 1, lookups = 20000;
+  uint64_t seed = 1, lookups = 100000;
   const char *from_environment = getenv("AIODNS_SIM_LOOKUPS");
   struct totals totals = {0};
-  bool trace = false;
+  bool trace = false, behaviours = false;
 
   if (from_environment)
     lookups = strtoull(from_environment, NULL, 10);
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--trace") == 0) {
       trace = true;
+    } else if (strcmp(argv[i], "--behaviours") == 0) {
+      behaviours = true;
     } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
       seed = strtoull(argv[++i], NULL, 10);
     } else if (strcmp(argv[i], "--lookups") == 0 && i + 1 < argc) {
       lookups = strtoull(argv[++i], NULL, 10);
     } else {
-      fprintf(stderr, "usage: sim [--seed N] [--lookups N] [--trace]\n");
+      fprintf(stderr, "usage: sim [--seed N] [--lookups N] [--behaviours] [--trace]\n");
       return 2;
     }
   }
@@ -106,9 +144,12 @@ int main(int argc, char **argv)
   for (uint64_t i = 0; i < lookups; i++)
     run(seed + i, trace, &totals);
   report(&totals, now_s() - start_s);
+  if (behaviours)
+    report_behaviours(&totals);
+  bool lacks = lacks_a_behaviour(&totals);
   if (totals.failures)
     printf("%" PRIu64 " FAILED\n", totals.failures);
   free(totals.duration_us);
   sim_world_done(&world);
-  return totals.failures > 0;
+  return totals.failures > 0 || lacks;
 }

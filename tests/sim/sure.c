@@ -12,7 +12,9 @@ struct way {
   const struct sim_path *path;
   int64_t round_trip_us; /* at the most */
   bool lower;            /* is asked in lower case and without EDNS from the first on */
-  bool plain;            /* answers only what is without EDNS */
+  bool plain;            /* answers only what is in lower case and without EDNS, and an error to all else */
+  bool mute;             /* the same, but nothing to all else */
+  bool errs;             /* the same, but an error that does not tell why */
   bool lowers;
   bool cut, cut_plain; /* a datagram cannot hold the answer, with EDNS and without */
   unsigned messages;
@@ -60,21 +62,30 @@ static void look_at(const struct sim_world *world, const struct sim_candidate *c
       break;
     hop = hop + ret->server->step < c->hops ? hop + ret->server->step : c->hops;
   }
+  const struct sim_server *server = ret->server;
+  bool misreads = server->letters == SIM_SENSITIVE && !server->docker;
   ret->lower = c->lower;
-  ret->plain = ret->server->edns >= SIM_EDNS_FORMERR;
-  ret->lowers = ret->server->letters == SIM_LOWERS;
+  ret->plain = server->edns >= SIM_EDNS_FORMERR || (misreads && server->misread == SIM_MISREAD_FORMERR);
+  ret->mute = server->edns == SIM_EDNS_DROPPED || server->edns == SIM_EDNS_BADVERS_BARE ||
+              (misreads && server->misread == SIM_MISREAD_SILENT) ||
+              (server->udp_silent && !world->conf.use_vc);
+  ret->errs = misreads && (server->misread == SIM_MISREAD_SERVFAIL || server->misread == SIM_MISREAD_REFUSED);
+  ret->lowers = server->letters == SIM_LOWERS;
 }
 
 static bool is_direct(const struct sim_world *world, const struct way *way)
 {
-  return !way->lower && !way->plain && !way->lowers && !way->cut && way->server->edns == SIM_EDNS_OK &&
+  return !way->lower && !way->plain && !way->mute && !way->errs && !way->lowers && !way->cut &&
          !world->conf.use_vc && world->attack.forgeries == 0;
 }
 
 /* Whether it answers at last, once it is asked and asked in all the ways that are due to it. */
-static bool would_answer(const struct sim_world *world, const struct way *way, bool alone)
+static bool would_answer(const struct sim_world *world, const struct way *way, bool alone, bool confirming)
 {
-  bool tcp = way->server->tcp == SIM_TCP_OK;
+  bool late = way->server->tcp == SIM_TCP_PAUSES;
+  bool tcp = way->server->tcp == SIM_TCP_OK || late;
+  /* Whoever is there by TCP is waited for there, and UDP is no way out. */
+  bool stalls = way->server->tcp == SIM_TCP_STALLS;
   bool direct = is_direct(world, way);
 
   if (way->path->fate != SIM_HEALTHY || way->path->loss_to || way->path->loss_from ||
@@ -82,17 +93,35 @@ static bool would_answer(const struct sim_world *world, const struct way *way, b
     return false;
   /* One such error may use up an attempt, and all attempts; then its reply has AIODNS_LINGER_US. */
   if (!way->server->loopback && way->server->stray_icmp && !world->conf.use_vc &&
-      (world->attack.forgeries || way->server->edns == SIM_EDNS_DROPPED ||
+      (world->attack.forgeries || way->mute || (late && !direct) ||
        8 * way->round_trip_us > AIODNS_LINGER_US - 10 * MS))
     return false;
+  if (way->lower && way->server->udp_silent && confirming && !world->conf.use_vc) /* that goes by UDP */
+    return false;
   if (way->lower)
-    return tcp || (alone && !way->cut_plain && !world->conf.use_vc && !world->attack.forgeries);
-  if (way->server->edns == SIM_EDNS_DROPPED)
+    return tcp || (alone && (!stalls || confirming) && !way->server->udp_silent && !way->cut_plain &&
+                   !world->conf.use_vc && !world->attack.forgeries);
+  /*
+   * The turn in lower case comes behind all others'.  An error that came by TCP is believed today, and so is
+   * one that uses up the last attempt, behind ICMP errors perhaps.
+   */
+  if (way->errs &&
+      (!alone || world->conf.attempts == 1 || (way->server->stray_icmp && !way->server->loopback) ||
+       world->conf.use_vc || world->attack.forgeries))
+    return false;
+  /* Letters that were small by chance got TC, and others, by TCP, get nothing, or an error to believe. */
+  if ((way->mute || way->errs) && way->cut && way->server->letters == SIM_SENSITIVE)
+    return false;
+  /* Messages that belong to no query are taken for guesses; enough of them lead elsewhere. */
+  if (way->server->edns == SIM_EDNS_BADVERS_BARE && (way->path->duplicates || world->attack.forgeries))
+    return false;
+  if (way->mute)
     return alone && tcp && !world->conf.use_vc &&
            !(world->attack.forgeries && (world->attack.right_id || way->cut_plain));
   if (tcp || direct)
     return true;
-  if (world->conf.use_vc || !alone) /* others may have used up the datagrams for what it still needs */
+  /* Others may have used up the datagrams for what it still needs. */
+  if (world->conf.use_vc || !alone || stalls)
     return false;
   bool by_case = way->lowers || (world->attack.forgeries && world->attack.right_id);
   /* In lower case by UDP few guesses are allowed for: somebody who floods the right port can prevent the
@@ -122,11 +151,13 @@ static int64_t takes_us(const struct sim_world *world, const struct way *way, un
 
   if (is_direct(world, way))
     each_us = way->round_trip_us;
-  if (way->server->edns == SIM_EDNS_DROPPED)
+  if (way->mute)
     each_us += 7 * SIM_FIRST_WAIT_US;
   if (way->server->tcp == SIM_TCP_SILENT) /* found out when its turn comes again */
     each_us += 4 * SIM_FIRST_WAIT_US * count + 3 * world->took_us + held_us;
-  if (way->server->tcp == SIM_TCP_OK && !is_direct(world, way))
+  if (way->server->tcp == SIM_TCP_PAUSES && !is_direct(world, way))
+    each_us += 3 * way->server->pause_us; /* of errors, too */
+  if ((way->server->tcp == SIM_TCP_OK || way->server->tcp == SIM_TCP_PAUSES) && !is_direct(world, way))
     each_us += 3 * SIM_MESSAGE_MAX; /* its octets may come one by one */
   return messages * (held_us + each_us + 10 * world->late_us) + MS;
 }
@@ -148,6 +179,10 @@ static int64_t latest_us(const struct sim_world *world, const struct sim_candida
     int64_t patience_us = start_us + SIM_PATIENCE_US;
     int64_t grace_us = other->settled != SIM_SAYS_NOTHING ? sim_grace_us(world, c, other) : 0;
     int64_t until_us = patience_us > grace_us ? patience_us : grace_us;
+    ret_us = until_us < ret_us ? until_us : ret_us;
+  }
+  if (other->hinted) {
+    int64_t until_us = start_us + SIM_PATIENCE_US;
     ret_us = until_us < ret_us ? until_us : ret_us;
   }
   return ret_us;
@@ -175,7 +210,7 @@ bool sim_is_sure(const struct sim_world *world, const struct sim_candidate *c, u
     for (unsigned o = 0; o < count; o++)
       held_us += o == s ? 0 : held_up_us(world, &way[o]);
     bool sure =
-        would_answer(world, &way[s], count == 1) &&
+        would_answer(world, &way[s], count == 1, confirming) &&
         c->fact[query].start_us + takes_us(world, &way[s], messages, held_us) <= latest_us(world, c, query);
     if (sure != confirming)
       return sure;

@@ -1,59 +1,12 @@
 /* What servers do that no standard asks of them, and when exactly the machine gets over it. */
 #include "message.h"
-#include "world.h"
+#include "scenario.h"
 
-#include <setjmp.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-enum { MS = 1000, S = 1000000 };
-
-static struct sim_world world;
-
-static int setup(void **state)
-{
-  (void)state;
-  sim_world_init(&world, 1);
-  return 0;
-}
-
-static int teardown(void **state)
-{
-  (void)state;
-  sim_world_done(&world);
-  return 0;
-}
-
-/* The name exists, with one address of each family; what a search list makes of it does not. */
-static void given(const char *name)
-{
-  strcpy(world.given, name);
-  sim_world_name(&world);
-  for (unsigned i = 0; i < world.candidate_count; i++) {
-    world.candidate[i].kind = i == 0 ? SIM_DATA : SIM_NXDOMAIN;
-    world.candidate[i].count[0] = world.candidate[i].count[1] = 1;
-  }
-}
-
-/* Looks it up: it must end so, this long after its start, by these steps. */
+/* It must end so, this long after its start, by these steps. */
 static void run_until(enum aiodns_outcome outcome, int64_t end_us, const char *expected)
 {
-  static const char *const verb[] = {"open", "send", "close"};
-  char text[8192] = "";
-  size_t len = 0;
-
-  sim_world_run(&world);
-  sim_world_forget(&world);
-  if (world.failed)
-    fail_msg("%s", world.complaint);
-  for (unsigned i = 0; i < world.log_len && len < sizeof text - 100; i++) {
-    const struct sim_logged *log = &world.log[i];
-    len += (size_t)snprintf(text + len, sizeof text - len, "%s%lld %s%s%s %u", i ? ", " : "",
-                            (long long)(log->at_us - world.start_us) / MS, log->plain ? "plain " : "",
-                            log->tcp ? "tcp " : "", verb[log->kind], log->server);
-  }
-  assert_string_equal(text, expected);
+  run();
+  log_is(expected);
   assert_int_equal(world.lookup.outcome, outcome);
   assert_int_equal(world.end_us - world.start_us, end_us);
 }
@@ -379,8 +332,6 @@ static void stalled_stream_goes_on_before_another_answers(void **state)
   run_until(AIODNS_ANSWER, 260 * MS,
             "0 open 0, 10 close 0, 10 tcp open 0, 210 open 1, 260 tcp close 0, 260 close 1");
 }
-
-#define SCENARIO(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -1,43 +1,9 @@
 /* One situation each: what exactly the machine does in it, by the virtual clock. */
 #include "message.h"
-#include "world.h"
+#include "scenario.h"
 
 #include <errno.h>
-#include <setjmp.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-enum { MS = 1000, S = 1000000 };
-
-static struct sim_world world;
-
-static int setup(void **state)
-{
-  (void)state;
-  sim_world_init(&world, 1);
-  return 0;
-}
-
-static int teardown(void **state)
-{
-  (void)state;
-  sim_world_done(&world);
-  return 0;
-}
-
-/* The name's only candidate, or the first: it has one address of each family. */
-static struct sim_candidate *given(const char *name)
-{
-  strcpy(world.given, name);
-  sim_world_name(&world);
-  for (unsigned i = 0; i < world.candidate_count; i++) {
-    world.candidate[i].kind = i == 0 ? SIM_DATA : SIM_NXDOMAIN;
-    world.candidate[i].count[0] = world.candidate[i].count[1] = 1;
-  }
-  return &world.candidate[0];
-}
 
 static void listed(const char *first, const char *second)
 {
@@ -51,36 +17,12 @@ static void both_families(struct sim_server *server, enum sim_fate fate)
   server->path[0].fate = server->path[1].fate = fate;
 }
 
-static void run(void)
-{
-  sim_world_run(&world);
-  sim_world_forget(&world);
-  if (world.failed)
-    fail_msg("%s", world.complaint);
-}
-
 /* Runs it; it must end so, and at this time after its start. */
 static void run_until(enum aiodns_outcome outcome, int64_t end_us)
 {
   run();
   assert_int_equal(world.lookup.outcome, outcome);
   assert_int_equal(world.end_us - world.start_us, end_us);
-}
-
-static void log_is(const char *expected)
-{
-  static const char *const verb[] = {"open", "send", "close"};
-  char text[8192];
-  size_t len = 0;
-
-  text[0] = '\0';
-  for (unsigned i = 0; i < world.log_len && len < 8000; i++) {
-    const struct sim_logged *log = &world.log[i];
-    len += (size_t)snprintf(text + len, sizeof text - len, "%s%lld %s%s%s %u", i ? ", " : "",
-                            (long long)(log->at_us - world.start_us) / MS, log->plain ? "plain " : "",
-                            log->tcp ? "tcp " : "", verb[log->kind], log->server);
-  }
-  assert_string_equal(text, expected);
 }
 
 /* How often this was done, and when first. */
@@ -735,8 +677,6 @@ static void failing_server_is_not_asked_by_tcp(void **state)
   assert_int_equal(logged(AIODNS_TASK_OPEN, 0, false, &first_us), 5);
   assert_int_equal(logged(AIODNS_TASK_OPEN, 0, true, &first_us), 0);
 }
-
-#define SCENARIO(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

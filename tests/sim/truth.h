@@ -47,6 +47,8 @@ struct sim_fact {
   int64_t start_us; /* of the first OPEN; -1: none */
   int64_t settled_us;
   unsigned settled; /* enum sim_word: a complete reply reached a channel that listened; 0: none did */
+  unsigned hinted;  /* the same, of a reply that may be asked for again, or be believed */
+  uint8_t erred;    /* servers that said SERVFAIL or REFUSED, 1 << index */
   unsigned opens, opened, lacks, denials, refusals;
   bool matched; /* a reply to the question arrived, whatever it said */
   bool servfail;

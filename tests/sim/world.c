@@ -71,7 +71,9 @@ void sim_world_servers(struct sim_world *world, unsigned count)
     } else {
       server->address.in.sin_family = AF_INET;
       server->address.in.sin_port = htons(53);
-      server->address.in.sin_addr.s_addr = htonl((world->server[s].loopback ? 0x7f000001 : 0xc0000201) + s);
+      server->address.in.sin_addr.s_addr = htonl(world->server[s].docker     ? 0x7f00000b
+                                                 : world->server[s].loopback ? 0x7f000001 + s
+                                                                             : 0xc0000201 + s);
       server->address_len = sizeof server->address.in;
     }
   }
@@ -160,6 +162,15 @@ static void count_datagram(struct sim_world *world, unsigned channel)
     sim_complain(world, "%u datagrams for %s", fact->datagrams, fact->asked);
 }
 
+/* In the letters of the program, or of the CNAME that leads there. */
+static bool is_as_given(const struct sim_world *world, const struct sim_query *query, unsigned index,
+                        unsigned hop)
+{
+  char text[SIM_TEXT_MAX + 200];
+  sim_hop_text(&world->candidate[index], hop, text);
+  return strcmp(query->name, text) == 0;
+}
+
 static void check_query(struct sim_world *world, unsigned channel)
 {
   struct sim_socket *socket = &world->socket[channel];
@@ -182,6 +193,9 @@ static void check_query(struct sim_world *world, unsigned channel)
     sim_complain(world, "a query of type %u", query->type);
   } else if (!(msg[2] & 1)) {
     sim_complain(world, "a query without RD");
+  } else if (world->server[socket->server].docker && !query->lower &&
+             !is_as_given(world, query, index, hop)) {
+    sim_complain(world, "Docker's server is asked for %s", query->name);
   } else {
     socket->candidate = (uint8_t)index;
     socket->hop = (uint8_t)hop;
@@ -195,7 +209,7 @@ static int open_error(struct sim_world *world, unsigned s)
   return rng_chance(&world->net, server->open_failures) ? server->open_error : 0;
 }
 
-static void note_error(struct sim_fact *fact, int error)
+static void note_unopened(struct sim_fact *fact, int error)
 {
   if (error == EMFILE || error == ENOBUFS || error == ENOMEM)
     fact->lacks++;
@@ -254,7 +268,7 @@ static void do_open(struct sim_world *world, const struct aiodns_task *task, uns
   int error = open_error(world, s);
   if (error) {
     sim_trace(world, "  not opened: %s", strerrorname_np(error));
-    note_error(fact, error);
+    note_unopened(fact, error);
     aiodns_lookup_not_opened(&world->lookup, task->channel, error, world->now_us);
     return;
   }
@@ -351,9 +365,19 @@ static void do_tasks(struct sim_world *world)
 
 /* ---- What arrives ---- */
 
-static unsigned rcode_of(const struct sim_world *world, const struct sim_event *event)
+/*
+ * Behind SERVFAIL or REFUSED a server may be asked in lower case, and what it answers by UDP is then asked
+ * for again by TCP; but the letters can be small by chance, and the answer is believed.  Both are right.
+ */
+static bool may_be_a_doubt(const struct sim_socket *socket, const struct sim_fact *fact)
 {
-  return world->octets[event->data + 3] & 15;
+  return !socket->tcp && socket->query.lower && socket->query.edns && fact->erred >> socket->server & 1;
+}
+
+static void note_error(struct sim_fact *fact, unsigned server, unsigned rcode)
+{
+  if (rcode == AIODNS_RCODE_SERVFAIL || rcode == AIODNS_RCODE_REFUSED)
+    fact->erred |= (uint8_t)(1u << server);
 }
 
 static void note_message(struct sim_world *world, const struct sim_event *event)
@@ -372,7 +396,7 @@ static void note_message(struct sim_world *world, const struct sim_event *event)
   fact->matched = true;
   if (cut) {
     bool error = word == SIM_SAYS_ERROR || word == SIM_SAYS_SERVFAIL;
-    if (!probed || error || rcode_of(world, event) != AIODNS_RCODE_NOERROR)
+    if (!probed || error || about->rcode != AIODNS_RCODE_NOERROR)
       return;
     fact->perhaps = true; /* enough to know that the name exists, if the question is still right */
     if (about->malformed)
@@ -381,10 +405,17 @@ static void note_message(struct sim_world *world, const struct sim_event *event)
   }
   if (word == SIM_SAYS_DOUBT && plain)
     word = SIM_SAYS_NO_NAME;
+  note_error(fact, socket->server, about->rcode);
+  bool settles = word == SIM_SAYS_ANSWER || word == SIM_SAYS_NO_NAME || word == SIM_SAYS_NO_DATA ||
+                 word == SIM_SAYS_DOUBT || word == SIM_SAYS_BLANK;
+  if (may_be_a_doubt(socket, fact)) {
+    if (settles && fact->hinted == SIM_SAYS_NOTHING)
+      fact->hinted = word;
+    settles = false;
+  }
   if (word == SIM_SAYS_SERVFAIL)
     fact->servfail = true;
-  if (fact->settled == SIM_SAYS_NOTHING && (word == SIM_SAYS_ANSWER || word == SIM_SAYS_NO_NAME ||
-                                            word == SIM_SAYS_NO_DATA || word == SIM_SAYS_DOUBT)) {
+  if (settles && fact->settled == SIM_SAYS_NOTHING) {
     fact->settled = word;
     fact->settled_us = world->now_us;
   }
@@ -418,6 +449,7 @@ static void receive_forged(struct sim_world *world, unsigned channel)
     if (right_id && m.len == 12 && rcode != AIODNS_RCODE_NOERROR && rcode != AIODNS_RCODE_NXDOMAIN) {
       fact->matched = true;
       fact->servfail |= rcode == AIODNS_RCODE_SERVFAIL;
+      note_error(fact, world->socket[channel].server, rcode);
     }
   }
   receive(world, channel, m.data, m.len);
@@ -435,7 +467,7 @@ static bool is_late(struct sim_world *world, const struct sim_event *event)
 
 static void deliver(struct sim_world *world, const struct sim_event *event)
 {
-  static const char *const name[] = {"datagram", "octets", "refused", "forgery"};
+  static const char *const name[] = {"datagram", "octets", "connected", "refused", "forgery"};
   unsigned channel = event->channel;
   bool own = world->socket[channel].serial == event->socket;
 
@@ -453,6 +485,9 @@ static void deliver(struct sim_world *world, const struct sim_event *event)
     if (listens && own && (event->about.word != SIM_SAYS_NOTHING || event->about.malformed))
       note_message(world, event);
     receive(world, channel, world->octets + event->data, event->len);
+    break;
+  case SIM_CONNECTED:
+    aiodns_lookup_connected(&world->lookup, channel);
     break;
   case SIM_REFUSED:
     if (listens)

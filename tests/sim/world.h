@@ -32,8 +32,9 @@ enum {
 enum sim_event_kind {
   SIM_DATAGRAM,
   SIM_OCTETS_COME, /* a piece of a stream */
-  SIM_REFUSED,     /* ICMP, RST or the stream's end */
-  SIM_FORGED,      /* the attacker's turn; the datagram is made when it arrives */
+  SIM_CONNECTED,
+  SIM_REFUSED, /* ICMP, RST or the stream's end */
+  SIM_FORGED,  /* the attacker's turn; the datagram is made when it arrives */
 };
 
 struct sim_event {
@@ -180,8 +181,25 @@ static inline int64_t sim_confirm_us(const struct sim_candidate *c)
 /* Everything that can be said about the run once it has ended: sets `failed`. */
 void sim_judge(struct sim_world *world);
 
+/* Behaviours that the core is known not to get over; each would make sim_judge() complain. */
+enum {
+  /*
+   * "No data" for letters that a server does not know is believed today, though lower case would have got
+   * the address.
+   */
+  SIM_MISREAD_NO_DATA_IS_LEFT_OUT = 1,
+};
+
 /* A world at random from its seed. */
 void sim_generate(struct sim_world *world, uint64_t seed);
 void sim_describe(const struct sim_world *world, FILE *out);
+
+enum { SIM_BEHAVIOURS = 41 };
+
+/* What servers and network do that is not as usual, by name; and which of it is in a world, 1 << index. */
+extern const char *const sim_behaviour[SIM_BEHAVIOURS];
+uint64_t sim_behaviours(const struct sim_world *world);
+bool sim_is_alone(uint64_t behaviours, unsigned which);
+bool sim_is_left_out(unsigned which);
 
 #endif
