@@ -87,6 +87,15 @@ static bool want_only(struct options *options, const char *name)
   return false;
 }
 
+static void tell(const struct loss_event *event)
+{
+  const struct loss_cell cell = loss_cell_of(event->cell);
+
+  fprintf(stderr, "%.3f ms: %s, %u %%, %s, lookup %u, server %u, %s: %s\n", event->at_ms,
+          loss_column_names[cell.column], loss_percent[cell.rate], cell.family ? "both" : "A", event->lookup,
+          event->server, event->type, event->what);
+}
+
 static bool read_options(struct options *ret, int argc, char **argv)
 {
   static const struct option known[] = {{"lookups", required_argument, NULL, 'l'},
@@ -101,7 +110,7 @@ static bool read_options(struct options *ret, int argc, char **argv)
 
   *ret = (struct options){.lookups = LOOKUPS_DEFAULT,
                           .spread_s = SPREAD_DEFAULT_S,
-                          .serving = {.seed = SEED_DEFAULT, .tcp = true}};
+                          .serving = {.seed = SEED_DEFAULT, .percent = loss_percent, .tcp = true}};
   while ((option = getopt_long(argc, argv, "", known, NULL)) >= 0)
     switch (option) {
     case 'l':
@@ -122,7 +131,7 @@ static bool read_options(struct options *ret, int argc, char **argv)
       ret->serving.tcp = false;
       break;
     case 't':
-      ret->serving.trace = true;
+      ret->serving.trace = tell;
       break;
     default:
       return false;

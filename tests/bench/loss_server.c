@@ -7,9 +7,11 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -29,6 +31,10 @@ enum {
   LISTENERS_END = 2 * UDP_SOCKETS,
   STREAMS_MAX = 1000, /* at a time; one more is closed at once */
   SOCKETS_MAX = LISTENERS_END + STREAMS_MAX,
+  DELAYED_MAX = 4096,       /* replies at a time; one more is lost */
+  RECEIVE_OCTETS = 1 << 20, /* for questions that come all at once; the kernel may allow less */
+  PORTS = 65536,
+  AGAIN_DELAYS = 5, /* within so many a socket is found to ask again */
 };
 
 /* What a query asks, and which of its kind it is. */
@@ -47,8 +53,30 @@ static struct pollfd sockets[SOCKETS_MAX]; /* datagrams, listeners, streams */
 static struct stream streams[STREAMS_MAX];
 static nfds_t socket_count;
 
-/* Datagrams so far; they wrap around where it no longer matters. */
-static uint8_t asked[LOSS_CELLS][LOSS_LOOKUPS_MAX][LOSS_SERVERS][TYPES];
+/* Replies that wait, in the order in which they are due: a ring. */
+struct delayed {
+  int64_t due_us;
+  unsigned socket;
+  struct sockaddr_in to;
+  size_t len;
+  uint8_t octets[MESSAGE_MAX];
+};
+
+static struct delayed delayed[DELAYED_MAX];
+static unsigned first_delayed, delayed_count;
+
+/* What the process that started the servers can see, too. */
+static struct seen {
+  _Atomic uint16_t datagrams[LOSS_CELLS][LOSS_LOOKUPS_MAX][LOSS_SERVERS][TYPES];
+  _Atomic uint16_t streams[LOSS_CELLS][LOSS_LOOKUPS_MAX][TYPES];
+  _Atomic uint16_t again[LOSS_CELLS][LOSS_LOOKUPS_MAX][TYPES]; /* of the datagrams: by the same socket */
+  _Atomic unsigned most_delayed;
+  _Atomic int64_t late_us;
+  _Atomic int64_t port_us[PORTS]; /* of the last question from it */
+} * seen;
+
+/* The last question of each type that came from a port, by number, and 1. */
+static uint32_t last_question[PORTS][TYPES];
 
 static struct loss_serving how;
 static int64_t started_us;
@@ -140,9 +168,11 @@ static bool is_lost(const struct question *question, unsigned server, unsigned n
   const uint64_t parts[] = {cell.rate, cell.family, question->lookup, server, question->type, nth, back};
   uint64_t fate = how.seed;
 
+  if (!how.percent)
+    return false;
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
     fate = mix(fate ^ parts[i]);
-  return fate % 100 < loss_percent[cell.rate];
+  return fate % 100 < how.percent[cell.rate];
 }
 
 static int64_t now_us(void)
@@ -155,16 +185,68 @@ static int64_t now_us(void)
 
 static void trace(const struct question *question, unsigned server, const char *what)
 {
-  const struct loss_cell cell = loss_cell_of(question->cell);
-
   if (how.trace)
-    fprintf(stderr, "%.3f ms: %s, %u %%, %s, lookup %u, server %u, %s: %s\n",
-            (double)(now_us() - started_us) / 1000, loss_column_names[cell.column], loss_percent[cell.rate],
-            cell.family ? "both" : "A", question->lookup, server, question->type == TYPE_A ? "A" : "AAAA",
-            what);
+    how.trace(&(struct loss_event){.at_ms = (double)(now_us() - started_us) / 1000,
+                                   .cell = question->cell,
+                                   .lookup = question->lookup,
+                                   .server = server,
+                                   .type = question->type == TYPE_A ? "A" : "AAAA",
+                                   .what = what});
+}
+
+/* -- Delay */
+
+static void delay(unsigned number, const struct sockaddr_in *to, const uint8_t *reply, size_t len)
+{
+  if (delayed_count == DELAYED_MAX)
+    return;
+  struct delayed *last = &delayed[(first_delayed + delayed_count++) % DELAYED_MAX];
+  *last = (struct delayed){.due_us = now_us() + how.delay_us, .socket = number, .to = *to, .len = len};
+  memcpy(last->octets, reply, len);
+  if (delayed_count > atomic_load(&seen->most_delayed))
+    atomic_store(&seen->most_delayed, delayed_count);
+}
+
+static void send_delayed(void)
+{
+  for (; delayed_count > 0; delayed_count--) {
+    const struct delayed *next = &delayed[first_delayed];
+    int64_t late_us = now_us() - next->due_us;
+    if (late_us < 0)
+      break;
+    if (late_us > atomic_load(&seen->late_us))
+      atomic_store(&seen->late_us, late_us);
+    (void)sendto(sockets[next->socket].fd, next->octets, next->len, 0, (const struct sockaddr *)&next->to,
+                 sizeof next->to);
+    first_delayed = (first_delayed + 1) % DELAYED_MAX;
+  }
+}
+
+/* Until there is something to do. */
+static int wait_for_sockets(void)
+{
+  int64_t left_us = delayed_count > 0 ? delayed[first_delayed].due_us - now_us() : 0;
+  const struct timespec left = {.tv_sec = left_us > 0 ? left_us / 1000000 : 0,
+                                .tv_nsec = left_us > 0 ? left_us % 1000000 * 1000 : 0};
+
+  return ppoll(sockets, socket_count, delayed_count > 0 ? &left : NULL, NULL);
 }
 
 /* -- Sockets */
+
+/* Which of its kind a datagram is. */
+static unsigned note_datagram(const struct question *question, unsigned server, uint16_t port)
+{
+  unsigned cell = question->cell, lookup = question->lookup, ipv6 = question->type == TYPE_AAAA;
+  uint32_t *last = &last_question[port][ipv6], number = cell * LOSS_LOOKUPS_MAX + lookup + 1;
+  int64_t now = now_us(), before = atomic_exchange(&seen->port_us[port], now);
+
+  /* Much later the port would be another socket's. */
+  if (*last == number && now - before < AGAIN_DELAYS * how.delay_us)
+    atomic_fetch_add(&seen->again[cell][lookup][ipv6], 1);
+  *last = number;
+  return atomic_fetch_add(&seen->datagrams[cell][lookup][server][ipv6], 1);
+}
 
 static void answer_datagram(unsigned number)
 {
@@ -178,7 +260,7 @@ static void answer_datagram(unsigned number)
       recvfrom(sockets[number].fd, query, sizeof query, MSG_DONTWAIT, (struct sockaddr *)&from, &from_len);
   if (got < 0 || !read_question(&question, query, (size_t)got))
     return;
-  unsigned nth = asked[question.cell][question.lookup][server][question.type == TYPE_AAAA]++;
+  unsigned nth = note_datagram(&question, server, ntohs(from.sin_port));
   if (is_lost(&question, server, nth, false)) {
     trace(&question, server, "query lost");
     return;
@@ -189,7 +271,10 @@ static void answer_datagram(unsigned number)
   }
   trace(&question, server, "answered");
   size_t len = make_reply(&question, query, reply);
-  (void)sendto(sockets[number].fd, reply, len, 0, (const struct sockaddr *)&from, from_len);
+  if (how.delay_us > 0)
+    delay(number, &from, reply, len);
+  else
+    (void)sendto(sockets[number].fd, reply, len, 0, (const struct sockaddr *)&from, from_len);
 }
 
 static void open_stream(unsigned number)
@@ -230,6 +315,7 @@ static bool read_stream(nfds_t number)
     return stream->len < sizeof stream->octets;
   if (!read_question(&question, stream->octets + 2, stream->len - 2))
     return false;
+  atomic_fetch_add(&seen->streams[question.cell][question.lookup][question.type == TYPE_AAAA], 1);
   trace(&question, 0, "answered by TCP");
   size_t len = make_reply(&question, stream->octets + 2, reply + 2);
   (void)put_16(reply, (unsigned)len);
@@ -240,7 +326,8 @@ static bool read_stream(nfds_t number)
 /* Until it is killed. */
 static void serve(void)
 {
-  while (poll(sockets, socket_count, -1) > 0 || errno == EINTR) {
+  while (wait_for_sockets() >= 0 || errno == EINTR) {
+    send_delayed();
     for (unsigned i = 0; i < UDP_SOCKETS; i++)
       if (sockets[i].revents)
         answer_datagram(i);
@@ -265,7 +352,7 @@ static bool open_socket(unsigned number)
   bool tcp = number >= UDP_SOCKETS;
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(DNS_PORT)};
   char address[INET_ADDRSTRLEN];
-  const int on = 1;
+  const int on = 1, room = RECEIVE_OCTETS;
 
   sockets[number].fd = -1;
   if (tcp && !how.tcp)
@@ -275,6 +362,7 @@ static bool open_socket(unsigned number)
   loss_server_address(rate, server, address);
   return fd >= 0 && inet_pton(AF_INET, address, &at.sin_addr) == 1 &&
          setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+         (tcp || setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) == 0) &&
          bind(fd, (const struct sockaddr *)&at, sizeof at) == 0 && (!tcp || listen(fd, SOMAXCONN) == 0);
 }
 
@@ -285,6 +373,9 @@ pid_t loss_server_start(const struct loss_serving *serving)
 
   how = *serving;
   started_us = now_us();
+  seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (seen == MAP_FAILED)
+    return -1;
   for (socket_count = 0; socket_count < LISTENERS_END && open; socket_count++)
     open = open_socket((unsigned)socket_count);
   if (open)
@@ -300,4 +391,30 @@ pid_t loss_server_start(const struct loss_serving *serving)
       close(sockets[i].fd);
   errno = error;
   return pid;
+}
+
+struct loss_asked loss_server_asked(unsigned cell, unsigned lookup, bool ipv6)
+{
+  struct loss_asked ret = {.again = atomic_load(&seen->again[cell][lookup][ipv6])};
+
+  ret.sockets = atomic_load(&seen->streams[cell][lookup][ipv6]);
+  for (unsigned server = 0; server < LOSS_SERVERS; server++)
+    ret.sockets += atomic_load(&seen->datagrams[cell][lookup][server][ipv6]);
+  ret.sockets -= ret.again;
+  return ret;
+}
+
+unsigned loss_server_most_delayed(void)
+{
+  return atomic_exchange(&seen->most_delayed, 0);
+}
+
+int64_t loss_server_late_us(void)
+{
+  return atomic_exchange(&seen->late_us, 0);
+}
+
+int64_t loss_server_port_us(uint16_t port)
+{
+  return atomic_load(&seen->port_us[port]);
 }
