@@ -21,6 +21,10 @@
  * - Every word has a fixed width, so that 32-bit and 64-bit processes of one machine share a file.
  * - A record of TTL 0 is for those who were already waiting for it: it stands for a second, and is no answer
  * to a lookup that began after it was stored.
+ * - What has expired stays where it is until its slot is wanted.  A wish may ask for it (RFC 8767), for so
+ * long behind its expiry.  Once it was given because all servers failed it is stored again as it was, with
+ * AIODNS_RECORD_STALE: then it holds for AIODNS_CACHE_STALE_NS more, for those that want such records at all,
+ * and its expiry stays what it was, so that its age still counts from there.
  *
  * Costs: a hit is one hash and, for each way until it is found, a load of one word; then a copy of the
  * record. No system call.
@@ -49,6 +53,12 @@ enum {
 /* How long a record of TTL 0 stands, for those who wait. */
 #define AIODNS_CACHE_ONCE_NS ((uint64_t)1000000000)
 
+/* What was given beyond its time holds for so long (RFC 8767 section 4), then servers are asked again. */
+#define AIODNS_CACHE_STALE_NS ((uint64_t)30 * 1000000000)
+
+/* And never longer behind its expiry than that, whatever the wish. */
+#define AIODNS_CACHE_STALE_MAX_NS ((uint64_t)7 * 86400 * 1000000000)
+
 /* How far the time of a reader may be behind that of a writer: it may have it from a coarse clock. */
 #define AIODNS_CACHE_TICK_NS ((uint64_t)10000000)
 
@@ -67,11 +77,11 @@ struct aiodns_cache_header {
 struct aiodns_slot {
   uint64_t
       checksum; /* of the slot's number and all octets behind it, to the end of the record's last block */
-  uint64_t stored_ns; /* CLOCK_BOOTTIME; of two records, one after the other, not the same */
-  uint64_t expires_ns;
-  uint64_t hash;      /* of the question, never 0; a slot that was never written is all 0 */
-  uint64_t view;      /* whose answer it is: network, servers, options */
-  uint64_t displaced; /* the hash that this record drove out; 0: none */
+  uint64_t stored_ns;  /* CLOCK_BOOTTIME; of two records, one after the other, not the same */
+  uint64_t expires_ns; /* of AIODNS_RECORD_STALE: when it did, not after it was stored */
+  uint64_t hash;       /* of the question, never 0; a slot that was never written is all 0 */
+  uint64_t view;       /* whose answer it is: network, servers, options */
+  uint64_t displaced;  /* the hash that this record drove out; 0: none */
   uint16_t payload_len;
   uint16_t type;
   uint8_t outcome; /* enum aiodns_outcome: ANSWER, NO_NAME, NO_DATA or FAILED */
@@ -93,7 +103,9 @@ enum {
   AIODNS_RECORD_ALIASED = 1,  /* a CNAME led to it */
   AIODNS_RECORD_ONCE = 2,     /* its TTL is 0 */
   AIODNS_RECORD_SERVFAIL = 4, /* of FAILED: a server said SERVFAIL, not another error */
-  AIODNS_RECORD_FLAGS = AIODNS_RECORD_ALIASED | AIODNS_RECORD_ONCE | AIODNS_RECORD_SERVFAIL,
+  AIODNS_RECORD_STALE = 8,    /* it was given, and stored again, after it had expired */
+  AIODNS_RECORD_FLAGS =
+      AIODNS_RECORD_ALIASED | AIODNS_RECORD_ONCE | AIODNS_RECORD_SERVFAIL | AIODNS_RECORD_STALE,
 };
 
 /* A file that was found good, mapped to be read. */
@@ -115,17 +127,23 @@ struct aiodns_cache_wish {
   uint64_t view;
   uint64_t now_ns;   /* CLOCK_BOOTTIME, up to AIODNS_CACHE_TICK_NS ago */
   uint64_t began_ns; /* when the lookup began: a record of TTL 0 is only for those that began before */
+  uint64_t stale_ns; /* for so long behind its expiry a record may still be given; 0: never */
   uint32_t turn;     /* which address comes first, modulo their number */
   uint16_t type[2];
   uint8_t wanted; /* bit i: type[i] is wanted */
+  bool expired;   /* the servers have failed: what has expired is wanted, too */
 };
 
 /* What a record has beside the answer itself. */
 struct aiodns_record_facts {
-  uint8_t flags;
-  bool expired;  /* there is a record, but its time is over; all else is 0 then */
+  uint8_t flags; /* with STALE where it was given beyond its time now */
+  bool expired;  /* there is a record, but its time is over; all else but `lapsed` is 0 then */
+  uint8_t
+      lapsed;    /* enum aiodns_outcome of what has expired, but would be given if that were wanted; else 0 */
   uint32_t turn; /* of the wish */
-  uint64_t stored_ns, expires_ns, checksum;
+  uint64_t stored_ns, checksum;
+  uint64_t expires_ns;            /* until when it is given, to this wish */
+  uint64_t lapsed_ns;             /* when it expired: of `lapsed`, and where that was given */
   const struct aiodns_slot *slot; /* where it is mapped */
 };
 
@@ -155,6 +173,9 @@ enum aiodns_cache_check aiodns_cache_attach(struct aiodns_cache *ret, const void
  * left; 0 for TTL 0), names and addresses.  Of the others that are wanted facts[i].expired says whether there
  * is a record that no longer counts, and answer[i] is as it was, or AIODNS_LOCAL where memory ran out.  What
  * is not wanted is not touched.
+ *
+ * With wish->expired an expired record is found, too, within wish->stale_ns: its ttl_s is 30 or what is left
+ * until that limit.  FAILED and what had TTL 0 never are.
  */
 unsigned aiodns_cache_read(const struct aiodns_cache *cache, const struct aiodns_cache_wish *wish,
                            struct aiodns_answer answer[2], struct aiodns_record_facts facts[2]);
@@ -180,6 +201,15 @@ bool aiodns_cache_copy(const struct aiodns_cache *cache, uint32_t number, void *
  */
 bool aiodns_cache_show(const struct aiodns_slot *copy, uint64_t now_ns, struct aiodns_answer *answer,
                        struct aiodns_name *ret_name);
+
+/* When the slot's record ends for a wish that takes what expired so long ago. */
+static inline uint64_t aiodns_slot_end_ns(const struct aiodns_slot *slot, uint64_t stale_ns)
+{
+  if (!(slot->flags & AIODNS_RECORD_STALE))
+    return slot->expires_ns;
+  uint64_t again_ns = slot->stored_ns + AIODNS_CACHE_STALE_NS, limit_ns = slot->expires_ns + stale_ns;
+  return again_ns < limit_ns ? again_ns : limit_ns;
+}
 
 /* ---- Places and sums ---- */
 

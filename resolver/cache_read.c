@@ -62,18 +62,28 @@ static bool is_whole(const struct aiodns_slot *slot, size_t address_len)
   }
 }
 
+/* Its times are some that a writer would have put there. */
+static bool is_timely(const struct aiodns_slot *slot)
+{
+  uint64_t life_ns = slot->expires_ns - slot->stored_ns;
+
+  if (slot->flags & AIODNS_RECORD_STALE)
+    return slot->expires_ns <= slot->stored_ns &&
+           slot->stored_ns - slot->expires_ns <= AIODNS_CACHE_STALE_MAX_NS &&
+           !(slot->flags & AIODNS_RECORD_ONCE) && slot->outcome != AIODNS_FAILED;
+  return life_ns - 1 < AIODNS_CACHE_LIFE_MAX_NS &&
+         (!(slot->flags & AIODNS_RECORD_ONCE) || life_ns == AIODNS_CACHE_ONCE_NS);
+}
+
 /* The lengths say where everything is, and that is inside the payload. */
 static bool is_consistent(const struct aiodns_slot *slot)
 {
   size_t address_len = address_len_of(slot->type);
   size_t fixed = (size_t)slot->name_len + slot->names_len + slot->address_count * address_len;
-  uint64_t life_ns = slot->expires_ns - slot->stored_ns;
 
   return slot->hash != 0 && fixed == slot->payload_len && slot->name_len > 0 &&
          slot->canonical <= slot->name_count && (slot->flags & ~AIODNS_RECORD_FLAGS) == 0 &&
-         life_ns - 1 < AIODNS_CACHE_LIFE_MAX_NS &&
-         (!(slot->flags & AIODNS_RECORD_ONCE) || life_ns == AIODNS_CACHE_ONCE_NS) &&
-         is_whole(slot, address_len);
+         is_timely(slot) && is_whole(slot, address_len);
 }
 
 /* The length of the payload, in the one word that has it. */
@@ -248,18 +258,18 @@ static bool put_addresses(const struct aiodns_slot *slot, uint32_t turn, struct 
   return true;
 }
 
-static uint32_t ttl_of(const struct aiodns_slot *slot, uint64_t now_ns)
+static uint32_t ttl_of(const struct aiodns_slot *slot, uint64_t end_ns, uint64_t now_ns)
 {
   if (now_ns < slot->stored_ns && slot->stored_ns - now_ns <= AIODNS_CACHE_TICK_NS)
     now_ns = slot->stored_ns; /* by a clock that is behind: not more than there ever was */
-  if (now_ns < slot->stored_ns || now_ns >= slot->expires_ns || (slot->flags & AIODNS_RECORD_ONCE))
+  if (now_ns < slot->stored_ns || now_ns >= end_ns || (slot->flags & AIODNS_RECORD_ONCE))
     return 0;
-  return (uint32_t)((slot->expires_ns - now_ns + 999999999) / 1000000000);
+  return (uint32_t)((end_ns - now_ns + 999999999) / 1000000000);
 }
 
 /* False: *answer is as it was, or AIODNS_LOCAL. */
-static bool put_answer(const struct aiodns_slot *slot, const struct aiodns_name *own, uint64_t now_ns,
-                       uint32_t turn, struct aiodns_answer *answer)
+static bool put_answer(const struct aiodns_slot *slot, const struct aiodns_name *own, uint64_t end_ns,
+                       uint64_t now_ns, uint32_t turn, struct aiodns_answer *answer)
 {
   uint8_t address_len = answer->address_len;
 
@@ -271,7 +281,7 @@ static bool put_answer(const struct aiodns_slot *slot, const struct aiodns_name 
     }
     return false;
   }
-  answer->ttl_s = ttl_of(slot, now_ns);
+  answer->ttl_s = ttl_of(slot, end_ns, now_ns);
   answer->outcome = (enum aiodns_outcome)slot->outcome;
   return true;
 }
@@ -316,8 +326,16 @@ static bool is_question(const struct aiodns_slot *slot, const struct search *sea
 
 static bool is_for(const struct aiodns_slot *slot, const struct aiodns_cache_wish *wish)
 {
-  return wish->now_ns < slot->expires_ns &&
+  return wish->now_ns < aiodns_slot_end_ns(slot, wish->stale_ns) &&
          (!(slot->flags & AIODNS_RECORD_ONCE) || wish->began_ns < slot->stored_ns);
+}
+
+/* Whether it may be given where servers fail, its time being over. */
+static bool may_be_given(const struct aiodns_slot *slot, const struct aiodns_cache_wish *wish)
+{
+  return wish->stale_ns > 0 && wish->now_ns >= slot->expires_ns &&
+         wish->now_ns - slot->expires_ns < wish->stale_ns && slot->outcome != AIODNS_FAILED &&
+         !(slot->flags & AIODNS_RECORD_ONCE);
 }
 
 /* Among the slots of one size, for which buf has room. */
@@ -343,20 +361,46 @@ static inline bool find(const struct search *search, size_t size, void *buf)
       return true;
     }
     search->facts->expired = true;
+    if (!may_be_given(copy, search->wish))
+      continue;
+    search->facts->lapsed = copy->outcome;
+    search->facts->lapsed_ns = copy->expires_ns;
+    if (search->wish->expired) {
+      search->facts->slot = slot;
+      return true;
+    }
   }
   return false;
+}
+
+/* Of what was stored as stale, and where something has expired: until when it is given. */
+static __attribute__((noinline)) uint64_t end_of(const struct search *search, const struct aiodns_slot *copy)
+{
+  const struct aiodns_cache_wish *wish = search->wish;
+  bool valid = is_for(copy, wish);
+  uint64_t end_ns = wish->now_ns + AIODNS_CACHE_STALE_NS, limit_ns = copy->expires_ns + wish->stale_ns;
+
+  search->facts->expired = false;
+  search->facts->lapsed = 0;
+  search->facts->lapsed_ns = valid ? 0 : copy->expires_ns;
+  if (valid)
+    return aiodns_slot_end_ns(copy, wish->stale_ns);
+  search->facts->flags = AIODNS_RECORD_STALE;
+  return end_ns < limit_ns ? end_ns : limit_ns;
 }
 
 static bool put_found(const struct search *search, const struct aiodns_slot *copy)
 {
   const struct aiodns_cache_wish *wish = search->wish;
+  uint64_t end_ns = copy->expires_ns;
 
-  if (!put_answer(copy, wish->name, wish->now_ns, wish->turn, search->answer))
+  if (__builtin_expect(search->facts->expired || (copy->flags & AIODNS_RECORD_STALE), false))
+    end_ns = end_of(search, copy);
+  if (!put_answer(copy, wish->name, end_ns, wish->now_ns, wish->turn, search->answer))
     return false;
-  search->facts->flags = copy->flags;
-  search->facts->expired = false;
+  search->facts->flags |= copy->flags;
   search->facts->stored_ns = copy->stored_ns;
-  search->facts->expires_ns = copy->expires_ns;
+  search->facts->expires_ns = end_ns;
   search->facts->checksum = copy->checksum;
   search->facts->turn = wish->turn;
   return true;
@@ -380,12 +424,17 @@ static bool __attribute__((noinline)) read_large(const struct search *search)
   return find(search, AIODNS_CACHE_LARGE, buf) && put_found(search, (const void *)buf);
 }
 
-static bool read_one(const struct search *search)
+static bool __attribute__((noinline)) read_small(const struct search *search)
 {
   uint64_t buf[AIODNS_CACHE_SMALL / sizeof(uint64_t)];
-  if (find(search, AIODNS_CACHE_SMALL, buf))
-    return put_found(search, (const void *)buf);
-  return may_be_large(search) && read_large(search);
+  return find(search, AIODNS_CACHE_SMALL, buf) && put_found(search, (const void *)buf);
+}
+
+/* Behind a small one that could not be put there is no large one, unless that is about to take its place. */
+static bool read_one(const struct search *search)
+{
+  return read_small(search) ||
+         (search->answer->outcome == AIODNS_PENDING && may_be_large(search) && read_large(search));
 }
 
 unsigned aiodns_cache_read(const struct aiodns_cache *cache, const struct aiodns_cache_wish *wish,
@@ -425,7 +474,7 @@ bool aiodns_cache_show(const struct aiodns_slot *copy, uint64_t now_ns, struct a
   /* Any name but a whole one without pointers differs from itself read. */
   if (c.bad || name.len != copy->name_len || memcmp(name.wire, copy->payload, name.len) != 0)
     return false;
-  if (!put_answer(copy, &name, now_ns, 0, answer)) {
+  if (!put_answer(copy, &name, aiodns_slot_end_ns(copy, AIODNS_CACHE_STALE_MAX_NS), now_ns, 0, answer)) {
     aiodns_answer_done(answer);
     return false;
   }

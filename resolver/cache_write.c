@@ -53,7 +53,7 @@ static bool make(struct aiodns_slot *slot, size_t room, const struct aiodns_ques
       .payload_len = (uint16_t)payload_len,
       .type = question->type,
       .outcome = (uint8_t)answer->outcome,
-      .flags = flags & (AIODNS_RECORD_ALIASED | AIODNS_RECORD_SERVFAIL),
+      .flags = flags & (AIODNS_RECORD_ALIASED | AIODNS_RECORD_SERVFAIL | AIODNS_RECORD_STALE),
       .name_len = question->name->len,
       .names_len = (uint16_t)names_len,
       .name_count = (uint16_t)name_count,
@@ -77,7 +77,8 @@ static void read_head(const struct aiodns_cache *cache, uint32_t number, struct 
 
 static bool is_alive(const struct aiodns_slot *head, uint64_t now_ns)
 {
-  return head->hash != 0 && head->stored_ns <= now_ns && now_ns < head->expires_ns;
+  return head->hash != 0 && head->stored_ns <= now_ns &&
+         now_ns < aiodns_slot_end_ns(head, AIODNS_CACHE_STALE_MAX_NS);
 }
 
 /* What was wanted again ages an eighth as quickly as the rest, and so goes too, once nobody asks for it. */
@@ -155,6 +156,10 @@ static void put_times(struct aiodns_slot *slot, const struct place *place, uint6
   /* Of two records of a slot, one after the other, the second has a later time; one from the future was never
    * a record. */
   slot->stored_ns = last_ns >= now_ns && last_ns - now_ns < 1000000 ? last_ns + 1 : now_ns;
+  if (slot->flags & AIODNS_RECORD_STALE) {
+    slot->expires_ns = now_ns - life_ns;
+    return;
+  }
   life_ns = life_of(slot, place, now_ns, life_ns);
   if (life_ns == 0) {
     slot->flags |= AIODNS_RECORD_ONCE;

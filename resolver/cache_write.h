@@ -27,9 +27,10 @@ enum aiodns_cache_stored {
  * holds for life_ns, AIODNS_CACHE_LIFE_MAX_NS at the most, from now_ns (CLOCK_BOOTTIME) on; 0 is TTL 0
  * (AIODNS_RECORD_ONCE).  FAILED holds for twice as long as the last time, where it takes the place of a
  * FAILED that ended less than 10 s ago, and for AIODNS_CACHE_FAILED_MAX_NS at the most.  Of `flags` those of
- * the answer count: AIODNS_RECORD_ALIASED.  `fd` is the file that `cache` maps, open for writing; the caller
- * has looked at RLIMIT_FSIZE, beyond which writing would kill the process.  Any number of processes may store
- * at once.
+ * the answer count: AIODNS_RECORD_ALIASED, _SERVFAIL, and _STALE for what has expired and was given all the
+ * same, no FAILED; then life_ns says how long ago it expired, AIODNS_CACHE_STALE_MAX_NS at the most.  `fd` is
+ * the file that `cache` maps, open for writing; the caller has looked at RLIMIT_FSIZE, beyond which writing
+ * would kill the process.  Any number of processes may store at once.
  */
 enum aiodns_cache_stored aiodns_cache_store(const struct aiodns_cache *cache, int fd,
                                             const struct aiodns_question *question,

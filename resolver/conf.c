@@ -45,11 +45,13 @@ bool aiodns_conf_from_state(struct aiodns_conf *ret, const struct __res_state *s
       struct aiodns_server *server = &ret->server[ret->server_count];
       server->place = ret->server_count++;
       server->probe_ms = 0;
+      server->known = 0;
       server->late_us = 0;
     }
   ret->up_count = 0;
   ret->letters = AIODNS_LETTERS_AUTO;
   ret->parallel_search = true;
+  ret->learns = false;
   ret->deadline_ms = ret->serve_stale_s = 0;
   ret->schedule.step_count = 0;
 

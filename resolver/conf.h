@@ -34,6 +34,16 @@ enum aiodns_letters {
   AIODNS_LETTERS_OFF, /* as the program wrote them */
 };
 
+/* What is known of how a server is to be asked (servers.h); 1 << these. */
+enum aiodns_known {
+  AIODNS_KNOWN_NO_LETTERS = 1, /* it does not stand random letter case */
+  AIODNS_KNOWN_NO_EDNS = 2,
+  AIODNS_KNOWN_COOKIES = 4,    /* it returns them: a reply without is nobody's */
+  AIODNS_KNOWN_NO_COOKIES = 8, /* it does not stand them */
+  AIODNS_KNOWN_ECHOES = 16,    /* it stands random letter case: what helps with one name is that name's */
+  AIODNS_KNOWN_TCP = 32,       /* for a while it is asked by TCP */
+};
+
 struct aiodns_server {
   union {
     struct sockaddr any;
@@ -43,7 +53,8 @@ struct aiodns_server {
   socklen_t address_len;
   uint8_t place; /* in resolv.conf, from 0 */
   uint8_t
-      probe_ms; /* not 0: it is down, and asked beside others; how long it is waited for then (servers.h) */
+      probe_ms;  /* not 0: it is down, and asked beside others; how long it is waited for then (servers.h) */
+  uint8_t known; /* enum aiodns_known */
   uint32_t late_us; /* after so long without an answer the next one is asked; 0: not known */
 };
 
@@ -61,6 +72,7 @@ struct aiodns_conf {
       search_dotted; /* RES_DEFNAMES: names without a dot; RES_DNSRCH: names with one, and the whole list */
   bool no_tld_query;
   bool strict_error;      /* a family that failed fails the lookup (glibc 2.41) */
+  bool learns;            /* what servers show can be kept */
   bool parallel_search;   /* the candidates of a search list may be asked together */
   uint32_t deadline_ms;   /* of a lookup; 0: `timeout` times `attempts` */
   uint32_t serve_stale_s; /* an expired answer is given for so long where all servers fail; 0: never */

@@ -142,6 +142,7 @@ const char *aiodns_counter_name(enum aiodns_counter counter)
       [AIODNS_COUNT_NEAR_MISS] = "near_misses",
       [AIODNS_COUNT_TIMEOUT] = "timeouts",
       [AIODNS_COUNT_TCP] = "tcp",
+      [AIODNS_COUNT_STALE] = "stale",
   };
   return name[counter];
 }

@@ -31,6 +31,7 @@ enum aiodns_counter {
   AIODNS_COUNT_NEAR_MISS, /* datagrams on the right port with a wrong ID, question or letter case */
   AIODNS_COUNT_TIMEOUT,   /* questions that nobody answered in time */
   AIODNS_COUNT_TCP,       /* connections for a query */
+  AIODNS_COUNT_STALE,     /* questions that servers failed to answer, and an expired record did */
   AIODNS_COUNTERS,
 };
 

@@ -56,6 +56,7 @@ struct aiodns_fan *aiodns_fan_new(const struct aiodns_conf *conf, const struct a
   for (unsigned i = 0; i < count; i++) {
     struct aiodns_lookup *lookup = &fan->member[i].lookup;
     aiodns_lookup_init(lookup, conf, &fan->sources, family, ".", &candidate[i], true, fan->member[i].answer);
+    lookup->followed = i + 1 < count || !all;
     if (!all)
       lookup->time_us = lookup->time_us / 4 * 3;
     for (unsigned k = 0; k < lookup->wanted_count; k++)

@@ -10,7 +10,7 @@ uint64_t aiodns_filestate_of(const struct aiodns_kernel_file *file)
   state = aiodns_mix(state + file->size);
   state = aiodns_mix(state + (uint64_t)file->modified_ns);
   state = aiodns_mix(state + (uint64_t)file->changed_ns);
-  return state > AIODNS_FILESTATE_ABSENT ? state : ~state;
+  return state > AIODNS_FILESTATE_UNKNOWN ? state : ~state;
 }
 
 bool aiodns_filestate_at(const char *path, uint64_t *ret)

@@ -10,12 +10,13 @@
 #include "kernel.h"
 
 enum {
-  AIODNS_FILESTATE_ABSENT = 1, /* there is no such file */
+  AIODNS_FILESTATE_ABSENT = 1,  /* there is no such file */
+  AIODNS_FILESTATE_UNKNOWN = 2, /* it could not be looked at; for callers that keep what they have then */
   /* Two ticks of the slowest kernel clock, of 100 Hz, which time stamps are taken from. */
   AIODNS_FILESTATE_SETTLE_NS = 20000000,
 };
 
-/* Never 0, nor ABSENT. */
+/* Never 0, ABSENT or UNKNOWN. */
 uint64_t aiodns_filestate_of(const struct aiodns_kernel_file *file);
 
 /* Of what is at `path`: one system call.  False: it cannot be told. */

@@ -37,13 +37,17 @@ static uint64_t reliable(uint64_t state)
              : 0;
 }
 
-/* `last` is what was in force until now. */
+/* `last` is what was in force until now; NULL: it cannot be told. */
 static APART void read_file(uint64_t state, const struct aiodns_settings *last, struct table *ret)
 {
   ret->state = reliable(state);
   if (aiodns_settings_read(&ret->settings, AIODNS_SETTINGS_PATH, NULL, NULL, NULL) == AIODNS_SETTINGS_BAD) {
+    if (!last) { /* another thread is just writing what is in force */
+      aiodns_settings_init(&ret->settings);
+      return;
+    }
     ret->settings = *last;
-    if (errno) /* not the file's fault: next time it may be read */
+    if (errno && errno != EACCES && errno != EPERM) /* not the file's fault: next time it may be read */
       ret->state = 0;
   }
   share(ret);
@@ -57,7 +61,10 @@ static APART void apply(uint64_t state, bool looked, struct aiodns_conf *conf)
 
   if (!known)
     aiodns_settings_init(&table.settings);
-  if (state == AIODNS_FILESTATE_ABSENT) {
+  if (state == AIODNS_FILESTATE_UNKNOWN) {
+    if (!known)
+      return;
+  } else if (state == AIODNS_FILESTATE_ABSENT && (looked || !known)) {
     if (!known || table.settings.said == 0)
       return;
     aiodns_settings_init(&table.settings);
@@ -65,7 +72,8 @@ static APART void apply(uint64_t state, bool looked, struct aiodns_conf *conf)
     share(&table);
   } else if (!known || (looked && table.state != state)) {
     struct aiodns_settings last = table.settings;
-    read_file(state, &last, &table);
+    bool first = atomic_load_explicit(&shared.sequence, memory_order_relaxed) == 0;
+    read_file(state, known || first ? &last : NULL, &table);
   }
   aiodns_settings_apply(&table.settings, conf);
 }
@@ -75,8 +83,8 @@ void aiodns_in_force_apply(struct aiodns_moment *moment, struct aiodns_conf *con
   bool looked = moment->settings == 0;
 
   if (looked && !aiodns_filestate_at(AIODNS_SETTINGS_PATH, &moment->settings))
-    moment->settings = AIODNS_FILESTATE_ABSENT; /* nor could it be read */
-  if (moment->settings == AIODNS_FILESTATE_ABSENT &&
+    moment->settings = AIODNS_FILESTATE_UNKNOWN; /* in a sandbox, say: what was in force stays so */
+  if (moment->settings <= AIODNS_FILESTATE_UNKNOWN &&
       atomic_load_explicit(&shared.sequence, memory_order_relaxed) == 0)
     return;
   apply(moment->settings, looked, conf);

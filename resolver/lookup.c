@@ -26,7 +26,9 @@ static void init(struct aiodns_lookup *lookup, const struct aiodns_conf *conf,
   lookup->time_us = aiodns_conf_deadline_us(conf);
   lookup->round_trip_us = 0;
   lookup->plain = lookup->probing = lookup->hide_data = lookup->first_round = lookup->ended = false;
-  lookup->recalled = lookup->waiting = lookup->doubted = 0;
+  lookup->recalled = lookup->waiting = lookup->doubted = lookup->stale = 0;
+  lookup->lapsed[0] = lookup->lapsed[1] = AIODNS_PENDING;
+  lookup->followed = false;
   lookup->asked = lookup->timed_out = 0;
   lookup->outcome = AIODNS_PENDING;
   lookup->error = 0;
@@ -131,6 +133,23 @@ static void begin_query(struct aiodns_lookup *lookup, unsigned i, int64_t now_us
   start_query(lookup, i, now_us);
 }
 
+/*
+ * Servers are waited for until then at the most, where the cache has something to give in their place: an
+ * answer, or what leads to the next candidate.  Where that would leave nothing but a failure they get all the
+ * time there is.  Has gone from the stack again before anything is asked.
+ */
+static __attribute__((noinline)) void wait_no_longer(struct aiodns_lookup *lookup, int64_t until_us)
+{
+  bool followed = lookup->followed || aiodns_search_has_more(&lookup->search);
+
+  for (unsigned i = 0; i < lookup->query_count; i++) {
+    uint8_t lapsed = lookup->recalled >> i & 1 ? AIODNS_PENDING : lookup->lapsed[i];
+    bool helps = lapsed == AIODNS_ANSWER || (lapsed == AIODNS_NO_NAME && followed);
+    if (helps && until_us < lookup->candidate_deadline_us)
+      lookup->candidate_deadline_us = until_us;
+  }
+}
+
 /* Puts the candidate's questions, the first `count` of them, to this server first. */
 static void ask_candidate(struct aiodns_lookup *lookup, uint8_t count, uint8_t server, int64_t deadline_us,
                           int64_t now_us)
@@ -144,9 +163,11 @@ static void ask_candidate(struct aiodns_lookup *lookup, uint8_t count, uint8_t s
   lookup->grace_us = INT64_MAX;
   for (unsigned i = 0; i < count; i++)
     lookup->query[i].round_trip_us = lookup->round_trip_us;
-  lookup->recalled = lookup->waiting = 0;
+  lookup->recalled = lookup->waiting = lookup->stale = 0;
   if (lookup->first_round)
     aiodns_lookup_recall(lookup, (1u << count) - 1);
+  if (lookup->conf->serve_stale_s > 0 && !lookup->probing)
+    wait_no_longer(lookup, now_us + AIODNS_STALE_WAIT_US);
   begin_query(lookup, 0, now_us);
   if (count == 2 && !lookup->conf->single_request)
     begin_query(lookup, 1, now_us);
@@ -173,7 +194,7 @@ void aiodns_lookup_learn(struct aiodns_lookup *lookup)
 /* The server that said NXDOMAIN gets the same question in lower case, for one family. */
 static void probe(struct aiodns_lookup *lookup, int64_t now_us)
 {
-  unsigned i = lookup->answer[0].outcome == AIODNS_NO_NAME ? 0 : 1;
+  unsigned i = lookup->answer[0].outcome == AIODNS_NO_NAME && !(lookup->stale & 1) ? 0 : 1;
   int64_t window_us;
 
   /* What it has just taken is at least a round trip; one datagram may be lost. */
@@ -181,7 +202,7 @@ static void probe(struct aiodns_lookup *lookup, int64_t now_us)
   window_us = 4 * lookup->round_trip_us > AIODNS_PROBE_US ? 4 * lookup->round_trip_us : AIODNS_PROBE_US;
   lookup->probing = true;
   lookup->first_round = false;
-  lookup->doubted = 0;
+  lookup->doubted = lookup->stale; /* in place of those it would be kept, too */
   for (unsigned k = 0; k < lookup->query_count; k++)
     lookup->doubted |= (uint8_t)((lookup->answer[k].outcome == AIODNS_NO_NAME) << k);
   lookup->probe_type = lookup->type[i];
@@ -199,7 +220,7 @@ static struct aiodns_verdict candidate_verdict(struct aiodns_lookup *lookup)
     if (finding[i].outcome == AIODNS_LOCAL)
       lookup->error = lookup->answer[i].error;
   }
-  return aiodns_search_judge(lookup->conf, finding, lookup->query_count, lookup->hide_data);
+  return aiodns_lookup_judge(lookup->conf, finding, lookup->query_count, lookup->hide_data, lookup->stale);
 }
 
 /* A query that has ended shortens what the other one gets. */
@@ -273,7 +294,8 @@ static bool candidate_ended(struct aiodns_lookup *lookup, int64_t now_us)
 static bool is_doubtful(const struct aiodns_lookup *lookup)
 {
   for (unsigned i = 0; i < lookup->query_count; i++)
-    if (lookup->answer[i].outcome == AIODNS_NO_NAME && lookup->query[i].answered_plain)
+    if (lookup->answer[i].outcome == AIODNS_NO_NAME && lookup->query[i].answered_plain &&
+        !(lookup->stale >> i & 1))
       return false;
   return true;
 }
@@ -281,6 +303,8 @@ static bool is_doubtful(const struct aiodns_lookup *lookup)
 /* What follows from how the candidate's questions ended: another round for it, the next one, or the end. */
 static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
 {
+  if (!lookup->probing)
+    aiodns_lookup_serve_stale(lookup);
   struct aiodns_verdict verdict = candidate_verdict(lookup);
   /*
    * Who has answered behind silent servers is asked first for the next name, too: a dead server costs its
@@ -315,7 +339,7 @@ static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
     end(lookup, AIODNS_ANSWER);
     return;
   }
-  if (verdict.outcome != AIODNS_FAILED || verdict.failure == AIODNS_FAILURE_SERVFAIL)
+  if (verdict.outcome != AIODNS_FAILED || (verdict.failure == AIODNS_FAILURE_SERVFAIL && !lookup->stale))
     lookup->deadline_us += now_us - lookup->turn_us;
   aiodns_search_report(&lookup->search, verdict);
   next_candidate(lookup, now_us);

@@ -21,6 +21,12 @@
  *
  * With a cache (struct aiodns_sources_cache) what is known is not asked.  What somebody else is asking at
  * this moment is waited for, within AIODNS_FLIGHT_WAIT_US; then it is asked all the same.
+ *
+ * Where servers fail to answer a question whose answer has expired, and conf->serve_stale_s allows it, that
+ * is the answer (RFC 8767), and a candidate that has such an answer waits for servers for
+ * AIODNS_STALE_WAIT_US. Addresses and names alone are given so.  What has expired and was negative gives no
+ * verdict: it takes a search list to its next candidate, as SERVFAIL does, and stands beside the addresses of
+ * the other family. What a server said for this candidate, NXDOMAIN too, always comes first.
  */
 #ifndef AIODNS_LOOKUP_H
 #define AIODNS_LOOKUP_H
@@ -39,6 +45,9 @@ enum {
   AIODNS_FLIGHT_WAIT_US = 500000,
   AIODNS_FLIGHT_PAUSE_US = 250, /* before the first look; twice that each time */
   AIODNS_FLIGHT_PAUSE_MAX_US = 4000,
+  AIODNS_STALE_WAIT_US = 1800000, /* the client response timer of RFC 8767 section 5 */
+  AIODNS_FLIGHT_LOOKS_A_CLAIM =
+      4, /* a look into the cache is a memory read, a claim takes four system calls */
 };
 
 /* Whether a question is to be asked. */
@@ -48,16 +57,22 @@ enum aiodns_claim {
   AIODNS_CLAIM_NONE,   /* it cannot be told, or not waited for: ask */
 };
 
+/* Beside the one type that is wanted: servers have failed, so that what has expired will do, and failures
+ * will not. */
+enum { AIODNS_RECALL_EXPIRED = 4 };
+
 /* The cache, as a lookup uses it; each function may be NULL. */
 struct aiodns_sources_cache {
   /*
    * Which of the wanted types (bit i: type[i]) are known of a name.  For those answer[i], which was
    * initialised, gets the answer, and flags[i] AIODNS_RECORD_... .
+   * Of the others that are wanted flags[i] may get the outcome of what AIODNS_RECALL_EXPIRED would find.
    */
   unsigned (*recall)(void *source, const struct aiodns_name *name, const uint16_t type[2], unsigned wanted,
                      struct aiodns_answer answer[2], uint8_t flags[2]);
   /* `waited`: patience is over; then it is not OTHERS. */
   enum aiodns_claim (*claim)(void *source, const struct aiodns_name *name, uint16_t type, bool waited);
+  /* With AIODNS_RECORD_STALE: it is what was recalled last, beyond its time. */
   void (*keep)(void *source, const struct aiodns_name *name, uint16_t type,
                const struct aiodns_answer *answer, uint8_t flags);
   /* All claims so far are given back; whether there were any. */
@@ -91,9 +106,13 @@ struct aiodns_lookup {
   bool first_round; /* of this candidate: the questions as usual */
   bool probing;     /* NXDOMAIN was received, and a probe is out to learn whether it stands */
   bool hide_data;   /* no-aaaa: A is asked in place of AAAA, to tell NXDOMAIN from no data */
+  bool followed;    /* others ask for more candidates, should there be none by this one */
   uint8_t recalled; /* bit i: query[i] was answered by the cache */
   uint8_t waiting;  /* bit i: somebody else asks what query[i] is to */
   uint8_t doubted;  /* bit i: query[i] had the NXDOMAIN that the probe is about */
+  uint8_t stale;    /* bit i: query[i] was answered by the cache, beyond its time */
+  /* By query, what the cache could say if servers failed: enum aiodns_outcome, AIODNS_PENDING is nothing. */
+  uint8_t lapsed[AIODNS_LOOKUP_QUERIES];
   bool ended;
   enum aiodns_outcome outcome; /* with ANSWER, at least one element of `answer` has that outcome */
   int error;                   /* errno, for AIODNS_LOCAL */
@@ -107,6 +126,7 @@ struct aiodns_lookup {
   int64_t flight_left_us;    /* how long others may still be waited for */
   int64_t flight_until_us;   /* the end of the present wait */
   int64_t look_us, pause_us; /* when the cache is looked into again, and how long after the last time */
+  unsigned looks;            /* since the wait began */
   struct aiodns_observed observed[AIODNS_SERVERS_MAX];
   struct aiodns_query query[AIODNS_LOOKUP_QUERIES];
 };

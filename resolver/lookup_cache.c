@@ -9,16 +9,21 @@
 void aiodns_lookup_recall(struct aiodns_lookup *lookup, unsigned wanted)
 {
   const struct aiodns_sources *sources = &lookup->sources;
-  uint8_t flags[2];
+  uint8_t flags[2] = {0};
 
   if (!sources->cache.recall)
     return;
   unsigned found =
       sources->cache.recall(sources->source, &lookup->candidate, lookup->type, wanted, lookup->answer, flags);
-  for (unsigned i = 0; i < lookup->query_count; i++)
-    if (found >> i & 1)
+  for (unsigned i = 0; i < lookup->query_count; i++) {
+    if (found >> i & 1) {
       aiodns_query_recalled(&lookup->query[i], flags[i] & AIODNS_RECORD_ALIASED,
                             flags[i] & AIODNS_RECORD_SERVFAIL);
+      lookup->stale |= (uint8_t)(flags[i] & AIODNS_RECORD_STALE ? 1u << i : 0);
+    } else if (wanted >> i & 1) {
+      lookup->lapsed[i] = flags[i];
+    }
+  }
   lookup->recalled |= (uint8_t)found;
 }
 
@@ -57,6 +62,7 @@ bool aiodns_lookup_may_ask(struct aiodns_lookup *lookup, unsigned i, int64_t now
     lookup->flight_until_us = now_us + lookup->flight_left_us;
     lookup->pause_us = AIODNS_FLIGHT_PAUSE_US;
     lookup->look_us = now_us + lookup->pause_us;
+    lookup->looks = 0;
   }
   lookup->waiting |= (uint8_t)(1u << i);
   return false;
@@ -65,7 +71,10 @@ bool aiodns_lookup_may_ask(struct aiodns_lookup *lookup, unsigned i, int64_t now
 /* Whether query i, which waits, is to be started; else it still waits, or is known. */
 static bool has_waited(struct aiodns_lookup *lookup, unsigned i, int64_t now_us)
 {
-  if (is_known_by_now(lookup, i) || is_behind_a_wait(lookup, i))
+  bool claims = lookup->looks <= AIODNS_FLIGHT_LOOKS_A_CLAIM ||
+                lookup->looks % AIODNS_FLIGHT_LOOKS_A_CLAIM == 0 || now_us >= lookup->flight_until_us;
+
+  if (is_known_by_now(lookup, i) || is_behind_a_wait(lookup, i) || !claims)
     return false;
   enum aiodns_claim got = claim(lookup, i, now_us >= lookup->flight_until_us);
   return got == AIODNS_CLAIM_NONE || (got == AIODNS_CLAIM_MINE && !is_known_by_now(lookup, i));
@@ -77,6 +86,7 @@ unsigned aiodns_lookup_look(struct aiodns_lookup *lookup, int64_t now_us)
 
   if (now_us < lookup->look_us)
     return 0;
+  lookup->looks++;
   for (unsigned i = 0; i < lookup->query_count; i++) {
     if (!(lookup->waiting >> i & 1))
       continue;
@@ -97,6 +107,14 @@ unsigned aiodns_lookup_look(struct aiodns_lookup *lookup, int64_t now_us)
 
 /* ---- What is kept ---- */
 
+static void renew(struct aiodns_answer *answer)
+{
+  uint8_t address_len = answer->address_len;
+
+  aiodns_answer_done(answer);
+  aiodns_answer_init(answer, address_len);
+}
+
 static void keep(struct aiodns_lookup *lookup, uint16_t type, const struct aiodns_answer *answer,
                  uint8_t flags)
 {
@@ -104,6 +122,11 @@ static void keep(struct aiodns_lookup *lookup, uint16_t type, const struct aiodn
 
   if (sources->cache.keep)
     sources->cache.keep(sources->source, &lookup->candidate, type, answer, flags);
+}
+
+static bool is_timed_out(const struct aiodns_query *query)
+{
+  return !query->got_reply && query->was_silent;
 }
 
 /* What servers have said is everybody's; what only this process has met (silence, a lack, a rule) is not. */
@@ -131,8 +154,7 @@ void aiodns_lookup_keep(struct aiodns_lookup *lookup, bool sure)
         keep(lookup, lookup->type[i], answer, flags);
       break;
     case AIODNS_FAILED:
-      if (!query->got_reply && query->was_silent)
-        lookup->timed_out++;
+      lookup->timed_out += is_timed_out(query);
       if (is_received_failure(query))
         keep(lookup, lookup->type[i], answer, flags | (query->got_servfail ? AIODNS_RECORD_SERVFAIL : 0));
       break;
@@ -151,15 +173,75 @@ void aiodns_lookup_keep_nobody(struct aiodns_lookup *lookup)
       keep(lookup, lookup->type[i], &lookup->answer[0], flags);
 }
 
-/* ---- A lookup without servers ---- */
+/* ---- What servers do not say ---- */
 
-static void renew(struct aiodns_answer *answer)
+/* Whether some server has just said, or the cache knows, that there is no such name. */
+static bool is_nobody(const struct aiodns_lookup *lookup)
 {
-  uint8_t address_len = answer->address_len;
-
-  aiodns_answer_done(answer);
-  aiodns_answer_init(answer, address_len);
+  for (unsigned i = 0; i < lookup->query_count; i++)
+    if (lookup->answer[i].outcome == AIODNS_NO_NAME && !(lookup->stale >> i & 1))
+      return true;
+  return false;
 }
+
+/*
+ * Not for others where this process was kept from asking: no route, no descriptor, a rule.  Each of its
+ * lookups finds that out at once, and asks again as soon as it may.  Silence is for others here, or each of
+ * them would wait; what is kept is true of a while ago, and for 30 s.
+ */
+static bool is_for_all(const struct aiodns_query *query)
+{
+  return is_received_failure(query) || (query->was_silent && !query->local_error && !query->not_permitted);
+}
+
+static void serve_stale(struct aiodns_lookup *lookup, unsigned i)
+{
+  const struct aiodns_query *query = &lookup->query[i];
+  struct aiodns_answer *answer = &lookup->answer[i];
+  bool timed_out = is_timed_out(query), for_all = is_for_all(query);
+
+  renew(answer); /* a chain may have begun in it */
+  aiodns_lookup_recall(lookup, 1u << i | AIODNS_RECALL_EXPIRED);
+  if (answer->outcome == AIODNS_PENDING || answer->outcome == AIODNS_LOCAL) {
+    renew(answer);
+    answer->outcome = AIODNS_FAILED;
+    return;
+  }
+  lookup->timed_out += timed_out;
+  if (for_all && lookup->stale >> i & 1)
+    keep(lookup, lookup->type[i], answer,
+         AIODNS_RECORD_STALE | (query->chain.aliased ? AIODNS_RECORD_ALIASED : 0));
+}
+
+void aiodns_lookup_serve_stale(struct aiodns_lookup *lookup)
+{
+  if (lookup->conf->serve_stale_s == 0 || !lookup->sources.cache.recall || is_nobody(lookup))
+    return;
+  for (unsigned i = 0; i < lookup->query_count; i++)
+    if (lookup->answer[i].outcome == AIODNS_FAILED)
+      serve_stale(lookup, i);
+}
+
+struct aiodns_verdict aiodns_lookup_judge(const struct aiodns_conf *conf, struct aiodns_finding finding[2],
+                                          unsigned count, bool hide_data, unsigned stale)
+{
+  struct aiodns_verdict verdict;
+  bool nobody = false;
+
+  for (unsigned i = 0; i < count; i++)
+    nobody |= finding[i].outcome == AIODNS_NO_NAME && !(stale >> i & 1);
+  for (unsigned i = 0; i < count && nobody; i++)
+    if (stale >> i & 1)
+      finding[i].outcome = AIODNS_NO_NAME; /* for all types */
+  verdict = aiodns_search_judge(conf, finding, count, hide_data);
+  if (stale && !nobody && (verdict.outcome == AIODNS_NO_NAME || verdict.outcome == AIODNS_NO_DATA)) {
+    verdict.outcome = AIODNS_FAILED;
+    verdict.failure = AIODNS_FAILURE_SERVFAIL;
+  }
+  return verdict;
+}
+
+/* ---- A lookup without servers ---- */
 
 static enum aiodns_failure failure_of(uint8_t flags)
 {
@@ -215,12 +297,17 @@ bool aiodns_lookup_from_cache(const struct aiodns_conf *conf, const struct aiodn
     struct aiodns_finding finding[2];
     unsigned wanted = (1u << count) - 1;
     unsigned found = sources->cache.recall(sources->source, &candidate, type, wanted, answer, flags);
-    for (unsigned i = 0; i < count && found == wanted; i++)
+    unsigned stale = 0;
+    for (unsigned i = 0; i < count && found == wanted; i++) {
       finding[i] = (struct aiodns_finding){.outcome = answer[i].outcome,
                                            .failure = failure_of(flags[i]),
                                            .aliased = flags[i] & AIODNS_RECORD_ALIASED};
+      stale |= (flags[i] & AIODNS_RECORD_STALE ? 1u : 0) << i;
+      if (answer[i].outcome == AIODNS_FAILED && conf->serve_stale_s > 0)
+        found = 0; /* there may be something better than that */
+    }
     if (found == wanted) {
-      struct aiodns_verdict verdict = aiodns_search_judge(conf, finding, count, hide_data);
+      struct aiodns_verdict verdict = aiodns_lookup_judge(conf, finding, count, hide_data, stale);
       if (verdict.outcome == AIODNS_ANSWER) {
         *ret = AIODNS_ANSWER;
         return true;

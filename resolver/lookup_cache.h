@@ -10,6 +10,16 @@
 /* Ends the wanted queries (bits) whose answers are known for the present candidate. */
 void aiodns_lookup_recall(struct aiodns_lookup *lookup, unsigned wanted);
 
+/* The candidate's questions have ended: answers those that failed with what has expired, and keeps that. */
+void aiodns_lookup_serve_stale(struct aiodns_lookup *lookup);
+
+/*
+ * aiodns_search_judge(), where the findings in `stale` (bits) are beyond their time: servers come before
+ * them, and what is negative by them alone is a failure as SERVFAIL is.
+ */
+struct aiodns_verdict aiodns_lookup_judge(const struct aiodns_conf *conf, struct aiodns_finding finding[2],
+                                          unsigned count, bool hide_data, unsigned stale);
+
 /* Whether query i is to be started; if not, its answer has just become known, or is waited for. */
 bool aiodns_lookup_may_ask(struct aiodns_lookup *lookup, unsigned i, int64_t now_us);
 

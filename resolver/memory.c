@@ -4,6 +4,7 @@
 #include "counters.h"
 #include "kernel.h"
 #include "left.h"
+#include "settings.h"
 #include "shared.h"
 
 #include <string.h>
@@ -53,6 +54,7 @@ void aiodns_memory_init(struct aiodns_memory *memory, const struct aiodns_conf *
   memory->looked = memory->missed = false;
   memory->recalls = 0;
   memory->waits = memory->expired = 0;
+  memory->lapsed[0] = memory->lapsed[1] = memory->given = 0;
   uint64_t conf_key = aiodns_view_of_conf(conf);
   if (moment->conf != conf_key)
     look(memory, conf_key);
@@ -101,7 +103,7 @@ static unsigned recall_from(struct aiodns_memory *memory, enum aiodns_tier_kind 
                             uint8_t flags[2])
 {
   struct aiodns_tier_map map;
-  struct aiodns_record_facts facts[2];
+  struct aiodns_record_facts *facts = memory->facts;
 
   if (wish->wanted == 0 || !aiodns_shared_get(kind, memory->moment->uid, &map))
     return 0;
@@ -109,42 +111,108 @@ static unsigned recall_from(struct aiodns_memory *memory, enum aiodns_tier_kind 
   for (unsigned i = 0; i < 2; i++) {
     if (found >> i & 1) {
       flags[i] = facts[i].flags;
-      memory->facts[i] = facts[i];
-    } else if (wish->wanted >> i & 1 && facts[i].expired && memory->now_ns == 0) {
-      count_once(&memory->expired, wish->type[i], AIODNS_COUNT_EXPIRED);
+    } else if (wish->wanted >> i & 1 && facts[i].expired) {
+      if (memory->now_ns == 0)
+        count_once(&memory->expired, wish->type[i], AIODNS_COUNT_EXPIRED);
+      if (memory->lapsed[i] != AIODNS_ANSWER)
+        memory->lapsed[i] = facts[i].lapsed;
     }
   }
   return found;
 }
 
-/* Whoever is waited for may make the cache, or a new one. */
+/* Whoever is waited for may make the cache; a new one in place of this process's is looked for beside a
+ * claim. */
 static void look_for_new(const struct aiodns_memory *memory)
 {
   struct aiodns_tier_map map;
   enum aiodns_tier_kind kind = memory->own.tier.kind;
 
-  if (memory->now_ns == 0 && memory->writes &&
-      (memory->waits || !aiodns_shared_get(kind, memory->moment->uid, &map)))
+  if (memory->now_ns == 0 && memory->writes && !aiodns_shared_get(kind, memory->moment->uid, &map))
     aiodns_shared_look(kind, memory->moment->uid);
 }
 
-unsigned aiodns_memory_recall(void *source, const struct aiodns_name *name, const uint16_t type[2],
-                              unsigned wanted, struct aiodns_answer answer[2], uint8_t flags[2])
+static struct aiodns_cache_wish wish_of(const struct aiodns_memory *memory, const struct aiodns_name *name,
+                                        const uint16_t type[2], unsigned wanted)
 {
-  struct aiodns_memory *memory = source;
+  return (struct aiodns_cache_wish){.name = name,
+                                    .view = memory->moment->view.key,
+                                    .now_ns = now_of(memory),
+                                    .began_ns = memory->began_ns,
+                                    .stale_ns = (uint64_t)memory->conf->serve_stale_s * 1000000000,
+                                    .turn = aiodns_moment_turn(),
+                                    .type = {type[0], type[1]},
+                                    .wanted = (uint8_t)(wanted & 3)};
+}
 
+_Static_assert((uint64_t)AIODNS_SETTINGS_STALE_MAX_S * 1000000000 <= AIODNS_CACHE_STALE_MAX_NS,
+               "what may be given may be stored again");
+
+static void tell_lapsed(const struct aiodns_memory *memory, unsigned wanted, uint8_t flags[2])
+{
+  for (unsigned i = 0; i < 2 && memory->conf->serve_stale_s > 0; i++)
+    if (wanted >> i & 1)
+      flags[i] = memory->lapsed[i];
+}
+
+/* Whether a tier has something that is valid, and no failure: somebody has learnt it meanwhile. */
+static bool has_learnt(struct aiodns_memory *memory, enum aiodns_tier_kind kind,
+                       const struct aiodns_cache_wish *wish, unsigned i, struct aiodns_answer answer[2],
+                       uint8_t flags[2])
+{
+  uint8_t address_len = answer[i].address_len;
+
+  memory->lapsed[i] = 0;
+  memory->facts[i].lapsed_ns = 0;
+  if (!recall_from(memory, kind, wish, answer, flags))
+    return false;
+  if (answer[i].outcome != AIODNS_FAILED)
+    return true;
+  aiodns_answer_done(&answer[i]);
+  aiodns_answer_init(&answer[i], address_len);
+  return false;
+}
+
+/* Not where a query has shown that this is another network than that of the records. */
+static __attribute__((noinline)) unsigned recall_expired(struct aiodns_memory *memory,
+                                                         const struct aiodns_name *name,
+                                                         const uint16_t type[2], unsigned wanted,
+                                                         struct aiodns_answer answer[2], uint8_t flags[2])
+{
+  unsigned tiers = memory->moment->self == AIODNS_SELF_USER ? 2 : 1, i = wanted & 1 ? 0 : 1;
+  struct aiodns_cache_wish wish = wish_of(memory, name, type, wanted);
+  enum aiodns_tier_kind from = AIODNS_TIER_HOST;
+  uint64_t latest_ns = 0;
+  bool found = false;
+
+  for (unsigned kind = 0; kind < tiers && !found && !memory->foreign; kind++) {
+    found = has_learnt(memory, (enum aiodns_tier_kind)(AIODNS_TIER_HOST + kind), &wish, i, answer, flags);
+    if (!found && memory->lapsed[i] && memory->facts[i].lapsed_ns > latest_ns) {
+      latest_ns = memory->facts[i].lapsed_ns;
+      from = (enum aiodns_tier_kind)(AIODNS_TIER_HOST + kind);
+    }
+  }
+  wish.expired = true;
+  memory->given = (uint8_t)i;
+  if (!found && (latest_ns == 0 || !recall_from(memory, from, &wish, answer, flags)))
+    return 0;
+  aiodns_count(flags[i] & AIODNS_RECORD_STALE ? AIODNS_COUNT_STALE : AIODNS_COUNT_HIT, 1);
+  return wish.wanted;
+}
+
+static __attribute__((noinline)) unsigned recall_valid(struct aiodns_memory *memory,
+                                                       const struct aiodns_name *name, const uint16_t type[2],
+                                                       unsigned wanted, struct aiodns_answer answer[2],
+                                                       uint8_t flags[2])
+{
   if (!memory->usable || memory->missed) {
     memory->missed = false; /* by the lookup that asks again at its start */
+    tell_lapsed(memory, wanted, flags);
     return 0;
   }
   look_for_new(memory);
-  struct aiodns_cache_wish wish = {.name = name,
-                                   .view = memory->moment->view.key,
-                                   .now_ns = now_of(memory),
-                                   .began_ns = memory->began_ns,
-                                   .turn = aiodns_moment_turn(),
-                                   .type = {type[0], type[1]},
-                                   .wanted = (uint8_t)wanted};
+  struct aiodns_cache_wish wish = wish_of(memory, name, type, wanted);
+  memory->lapsed[0] = memory->lapsed[1] = 0;
   unsigned found = recall_from(memory, AIODNS_TIER_HOST, &wish, answer, flags);
   if (memory->moment->self == AIODNS_SELF_USER) {
     wish.wanted &= (uint8_t)~found;
@@ -154,7 +222,17 @@ unsigned aiodns_memory_recall(void *source, const struct aiodns_name *name, cons
   memory->missed = memory->now_ns != 0 && !found && memory->recalls++ == 0;
   if (found)
     aiodns_count(AIODNS_COUNT_HIT, (found & 1) + (found >> 1));
+  tell_lapsed(memory, wanted & ~found, flags);
   return found;
+}
+
+/* Each with its own part of the stack. */
+unsigned aiodns_memory_recall(void *source, const struct aiodns_name *name, const uint16_t type[2],
+                              unsigned wanted, struct aiodns_answer answer[2], uint8_t flags[2])
+{
+  if (wanted & AIODNS_RECALL_EXPIRED)
+    return recall_expired(source, name, type, wanted, answer, flags);
+  return recall_valid(source, name, type, wanted, answer, flags);
 }
 
 /* ---- Asking ---- */
@@ -173,6 +251,8 @@ enum aiodns_claim aiodns_memory_claim(void *source, const struct aiodns_name *na
     return AIODNS_CLAIM_NONE;
   }
   enum aiodns_claim got = aiodns_flight_claim(&memory->flight, &memory->own.tier, octet);
+  if (memory->waits && got != AIODNS_CLAIM_NONE)
+    aiodns_shared_look(memory->own.tier.kind, memory->moment->uid);
   if (got == AIODNS_CLAIM_OTHERS)
     count_once(&memory->waits, type, AIODNS_COUNT_WAITED);
   return got;
@@ -223,14 +303,20 @@ void aiodns_memory_keep(void *source, const struct aiodns_name *name, uint16_t t
 {
   struct aiodns_memory *memory = source;
   struct aiodns_tier_map map;
+  bool stale = flags & AIODNS_RECORD_STALE;
+  uint64_t lapsed_ns = stale ? memory->facts[memory->given].lapsed_ns : 0;
 
+  if (stale && lapsed_ns == 0)
+    return; /* it is in the cache as such already */
   if (!memory->usable || !memory->writes || memory->foreign || !open_own(memory, &map)) {
     aiodns_count(AIODNS_COUNT_DROPPED, 1);
     return;
   }
   struct aiodns_question question = {.name = name, .type = type, .view = memory->moment->view.key};
-  enum aiodns_cache_stored stored = aiodns_cache_store(&map.cache, memory->fd, &question, answer, flags,
-                                                       aiodns_moment_boot_ns(), life_of(answer));
+  uint64_t now_ns = aiodns_moment_boot_ns();
+  uint64_t life_ns = stale ? now_ns - lapsed_ns : life_of(answer);
+  enum aiodns_cache_stored stored =
+      aiodns_cache_store(&map.cache, memory->fd, &question, answer, flags, now_ns, life_ns);
   bool good = stored == AIODNS_CACHE_STORED || stored == AIODNS_CACHE_STORED_EVICTING;
   aiodns_count(good ? AIODNS_COUNT_STORED : AIODNS_COUNT_DROPPED, 1);
   if (stored == AIODNS_CACHE_STORED_EVICTING)
@@ -256,7 +342,7 @@ static bool read_servers(struct aiodns_memory *memory, enum aiodns_tier_kind kin
       !aiodns_cache_read(&map.cache, &wish, ret, facts))
     return false;
   *stored_ns = facts[0].stored_ns;
-  return ret[0].address_count == memory->conf->server_count;
+  return ret[0].addresses.len == (size_t)memory->conf->server_count * AIODNS_SERVERS_FACT_LEN;
 }
 
 /* Of the two tiers' what was learnt last. */
@@ -268,10 +354,10 @@ static void recall_servers(struct aiodns_memory *memory)
     struct aiodns_answer answer[2]; /* the second one is of no type */
     if (kind == AIODNS_TIER_USER && memory->moment->self != AIODNS_SELF_USER)
       continue;
-    aiodns_answer_init(&answer[0], AIODNS_SERVERS_FACT_LEN);
+    aiodns_answer_init(&answer[0], AIODNS_SERVERS_UNIT);
     if (read_servers(memory, (enum aiodns_tier_kind)kind, answer, &stored_ns) && stored_ns > newest_ns) {
       newest_ns = stored_ns;
-      for (unsigned i = 0; i < answer[0].address_count; i++)
+      for (unsigned i = 0; i < memory->conf->server_count; i++)
         aiodns_servers_read(&memory->servers.server[i],
                             answer[0].addresses.data + (size_t)i * AIODNS_SERVERS_FACT_LEN);
     }
@@ -288,11 +374,12 @@ static void keep_servers(struct aiodns_memory *memory)
 
   if (!memory->usable || !memory->writes || memory->foreign || !open_own(memory, &map))
     return;
-  aiodns_answer_init(&answer, AIODNS_SERVERS_FACT_LEN);
+  aiodns_answer_init(&answer, AIODNS_SERVERS_UNIT);
   for (unsigned i = 0; i < memory->conf->server_count; i++) {
     uint8_t octets[AIODNS_SERVERS_FACT_LEN];
     aiodns_servers_write(&memory->servers.server[i], octets);
-    aiodns_answer_add_address(&answer, octets);
+    for (unsigned at = 0; at < sizeof octets; at += AIODNS_SERVERS_UNIT)
+      aiodns_answer_add_address(&answer, octets + at);
   }
   answer.outcome = AIODNS_ANSWER;
   aiodns_cache_store(&map.cache, memory->fd, &question, &answer, 0, aiodns_moment_boot_ns(),
@@ -303,6 +390,7 @@ static void keep_servers(struct aiodns_memory *memory)
 void aiodns_memory_order(struct aiodns_memory *memory, struct aiodns_conf *conf)
 {
   memset(&memory->servers, 0, sizeof memory->servers);
+  conf->learns = memory->usable && memory->writes;
   if (!memory->usable)
     return;
   recall_servers(memory);
@@ -311,14 +399,30 @@ void aiodns_memory_order(struct aiodns_memory *memory, struct aiodns_conf *conf)
     keep_servers(memory);
 }
 
+void aiodns_memory_known(const struct aiodns_conf *conf, struct aiodns_servers *ret)
+{
+  struct aiodns_moment moment = {0};
+  struct aiodns_memory memory = {.conf = conf, .moment = &moment};
+
+  moment.self = aiodns_self_now(&moment.uid);
+  aiodns_shared_look(AIODNS_TIER_HOST, 0);
+  if (moment.self == AIODNS_SELF_USER)
+    aiodns_shared_look(AIODNS_TIER_USER, moment.uid);
+  if (aiodns_view_look(&moment.view, conf, aiodns_view_of_conf(conf)))
+    recall_servers(&memory);
+  *ret = memory.servers;
+}
+
 void aiodns_memory_learn(void *source, const struct aiodns_observed observed[AIODNS_SERVERS_MAX])
 {
   struct aiodns_memory *memory = source;
+  struct aiodns_servers before = memory->servers;
 
   if (!memory->usable ||
       !aiodns_servers_learn(&memory->servers, memory->conf, observed, aiodns_moment_boot_ns()))
     return;
-  recall_servers(memory); /* others have learnt since: this goes on top of it */
+  memory->servers = before;
+  recall_servers(memory); /* others may have learnt since: this goes on top of it */
   aiodns_servers_learn(&memory->servers, memory->conf, observed, aiodns_moment_boot_ns());
   keep_servers(memory);
 }

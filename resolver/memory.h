@@ -43,6 +43,9 @@ struct aiodns_memory {
   /* Types that were found to be asked by others, and to have expired: of this candidate, as in count_once()
    */
   uint8_t waits, expired;
+  /* By place: the outcome of what was not found because it has expired, but may be given if servers fail. */
+  uint8_t lapsed[2];
+  uint8_t given;    /* the place, in `facts`, of what AIODNS_RECALL_EXPIRED has found last */
   bool missed;      /* the only look so far has found nothing */
   uint16_t recalls; /* without having looked at files and claims */
   int fd, place;    /* of the own cache, while records are being stored; -1 */
@@ -56,12 +59,20 @@ void aiodns_memory_done(struct aiodns_memory *memory);
 /* Puts the servers of *conf, which it was initialised with, into the order in which they are to be asked. */
 void aiodns_memory_order(struct aiodns_memory *memory, struct aiodns_conf *conf);
 
+/*
+ * What a lookup of this process would know of conf's servers, by their places in resolv.conf; all 0 of those
+ * of which nothing is known.  For one who only looks: nothing is made, stored or counted.
+ */
+void aiodns_memory_known(const struct aiodns_conf *conf, struct aiodns_servers *ret);
+
 /* A query to conf->server[server] leaves by this socket, which is connected. */
 void aiodns_memory_sees(struct aiodns_memory *memory, unsigned server, int fd);
 
 /*
  * What is known of a name: bit i is for type[i].  Returns which of the wanted ones are found; flags[i] then
  * gets AIODNS_RECORD_..., answer[i], which was initialised, the answer.  `memory` is a struct aiodns_memory.
+ * Where conf->serve_stale_s is not 0, flags[i] of the others gets the outcome of what has expired, and
+ * AIODNS_RECALL_EXPIRED (with one type) finds that, of the tiers' the one that was right for longer.
  */
 unsigned aiodns_memory_recall(void *memory, const struct aiodns_name *name, const uint16_t type[2],
                               unsigned wanted, struct aiodns_answer answer[2], uint8_t flags[2]);
@@ -70,7 +81,8 @@ unsigned aiodns_memory_recall(void *memory, const struct aiodns_name *name, cons
 enum aiodns_claim aiodns_memory_claim(void *memory, const struct aiodns_name *name, uint16_t type,
                                       bool waited);
 
-/* Stores an answer, under its name and type. */
+/* Stores an answer, under its name and type; with AIODNS_RECORD_STALE what was recalled last, where it is not
+ * stored as such already. */
 void aiodns_memory_keep(void *memory, const struct aiodns_name *name, uint16_t type,
                         const struct aiodns_answer *answer, uint8_t flags);
 

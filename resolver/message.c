@@ -12,6 +12,7 @@ enum {
   FLAG_AD = 0x20,
   RCODE_MASK = 0x0f,
   CLASS_IN = 1,
+  OPTION_COOKIE = 10, /* RFC 7873 section 4 */
 };
 
 static uint8_t *put_u16(uint8_t *at, unsigned value)
@@ -28,7 +29,7 @@ static bool is_letter(uint8_t c)
 
 static bool is_lower(const struct aiodns_form *form)
 {
-  return form->lower || form->plain;
+  return form->lower;
 }
 
 static uint8_t sent_octet(const struct aiodns_form *form, size_t i)
@@ -90,19 +91,24 @@ size_t aiodns_message_query(const struct aiodns_form *form, uint8_t *buf)
   at = put_u16(at, 1); /* QDCOUNT */
   at = put_u16(at, 0);
   at = put_u16(at, 0);
-  at = put_u16(at, form->plain ? 0 : 1); /* ARCOUNT: the OPT record */
+  at = put_u16(at, form->edns ? 1 : 0); /* ARCOUNT: the OPT record */
   put_sent_name(form, at);
   at += form->name->len;
   at = put_u16(at, form->type);
   at = put_u16(at, CLASS_IN);
-  if (!form->plain) { /* RFC 6891 section 6.1.2: root name, type, size, extended RCODE and flags, no options
-                       */
+  if (form->edns) { /* RFC 6891 section 6.1.2: root name, type, size, extended RCODE and flags, options */
     *at++ = 0;
     at = put_u16(at, AIODNS_TYPE_OPT);
     at = put_u16(at, AIODNS_UDP_MAX);
     at = put_u16(at, 0);
     at = put_u16(at, 0);
-    at = put_u16(at, 0);
+    at = put_u16(at, form->cookie ? 4 + AIODNS_COOKIE_LEN : 0);
+  }
+  if (form->edns && form->cookie) {
+    at = put_u16(at, OPTION_COOKIE);
+    at = put_u16(at, AIODNS_COOKIE_LEN);
+    memcpy(at, form->cookie, AIODNS_COOKIE_LEN);
+    at += AIODNS_COOKIE_LEN;
   }
   return (size_t)(at - buf);
 }
@@ -172,19 +178,59 @@ static uint16_t read_record(struct aiodns_cursor *c, struct aiodns_record *ret)
   return class;
 }
 
-/* The upper eight bits of the RCODE, from the OPT record; 0 where there is none. */
-static unsigned upper_rcode(struct aiodns_records records, unsigned additionals)
+/* The OPT record, and its data; false where there is none. */
+static bool find_opt(const uint8_t *msg, size_t len, uint32_t *ret_ttl, struct aiodns_cursor *ret_data)
 {
-  struct aiodns_record record;
+  struct aiodns_records records = aiodns_records_of(msg, len);
+  struct aiodns_cursor *c = &records.cursor;
+  unsigned additionals = (unsigned)msg[10] << 8 | msg[11];
 
-  for (unsigned left = records.answers + records.authorities + additionals; left > 0; left--) {
-    read_record(&records.cursor, &record);
-    if (records.cursor.bad)
-      break;
-    if (record.type == AIODNS_TYPE_OPT)
-      return record.ttl >> 24;
+  for (unsigned left = records.answers + records.authorities + additionals; left > 0 && additionals > 0;
+       left--) {
+    aiodns_name_skip(c);
+    uint16_t type = aiodns_cursor_u16(c);
+    aiodns_cursor_u16(c);
+    *ret_ttl = aiodns_cursor_u32(c);
+    uint16_t rdlength = aiodns_cursor_u16(c);
+    size_t start = c->pos;
+    aiodns_cursor_take(c, rdlength);
+    if (c->bad)
+      return false;
+    if (type == AIODNS_TYPE_OPT) {
+      *ret_data = aiodns_cursor_at(c->data, c->pos, start);
+      return true;
+    }
   }
-  return 0;
+  return false;
+}
+
+/* The upper eight bits of the RCODE, from the OPT record; 0 where there is none. */
+static unsigned upper_rcode(const uint8_t *msg, size_t len)
+{
+  struct aiodns_cursor data;
+  uint32_t ttl;
+
+  return find_opt(msg, len, &ttl, &data) ? ttl >> 24 : 0;
+}
+
+enum aiodns_cookie aiodns_message_cookie(const struct aiodns_form *form, const uint8_t *msg, size_t len)
+{
+  struct aiodns_cursor data;
+  uint32_t ttl;
+
+  if (!form->edns || !form->cookie || !find_opt(msg, len, &ttl, &data))
+    return AIODNS_COOKIE_NONE;
+  while (data.pos < data.len) {
+    uint16_t option = aiodns_cursor_u16(&data), option_len = aiodns_cursor_u16(&data);
+    const uint8_t *octets = aiodns_cursor_take(&data, option_len);
+    if (data.bad)
+      return AIODNS_COOKIE_NONE;
+    if (option == OPTION_COOKIE)
+      return option_len >= AIODNS_COOKIE_LEN && memcmp(octets, form->cookie, AIODNS_COOKIE_LEN) == 0
+                 ? AIODNS_COOKIE_RIGHT
+                 : AIODNS_COOKIE_WRONG;
+  }
+  return AIODNS_COOKIE_NONE;
 }
 
 static bool has_soa(struct aiodns_records records)
@@ -204,8 +250,8 @@ struct aiodns_header aiodns_message_header(const uint8_t *msg, size_t len)
   unsigned rcode = msg[3] & RCODE_MASK;
   bool nothing = rcode == AIODNS_RCODE_NOERROR && (msg[6] | msg[7]) == 0; /* ANCOUNT */
 
-  if (nothing)
-    rcode |= upper_rcode(aiodns_records_of(msg, len), (unsigned)msg[10] << 8 | msg[11]) << 4;
+  if (nothing || rcode == (AIODNS_RCODE_BADCOOKIE & RCODE_MASK))
+    rcode |= upper_rcode(msg, len) << 4;
   return (struct aiodns_header){
       .rcode = (uint16_t)rcode,
       .truncated = msg[2] & FLAG_TC,

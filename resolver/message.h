@@ -25,15 +25,17 @@ enum {
   AIODNS_RCODE_NXDOMAIN = 3,
   AIODNS_RCODE_NOTIMP = 4,
   AIODNS_RCODE_REFUSED = 5,
-  AIODNS_RCODE_BADVERS = 16, /* RFC 6891 section 9 */
+  AIODNS_RCODE_BADVERS = 16,   /* RFC 6891 section 9 */
+  AIODNS_RCODE_BADCOOKIE = 23, /* RFC 7873 section 8 */
 };
 
 enum {
   AIODNS_HEADER_LEN = 12,
   AIODNS_UDP_MAX =
       1232, /* what EDNS(0) says we take: a datagram of this size is not fragmented on any usual path */
-  AIODNS_FLIP_LEN = 32, /* a bit for each octet of a name */
-  AIODNS_QUERY_MAX = AIODNS_HEADER_LEN + AIODNS_NAME_MAX + 4 + 11,
+  AIODNS_FLIP_LEN = 32,  /* a bit for each octet of a name */
+  AIODNS_COOKIE_LEN = 8, /* of a client's (RFC 7873 section 4) */
+  AIODNS_QUERY_MAX = AIODNS_HEADER_LEN + AIODNS_NAME_MAX + 4 + 11 + 4 + AIODNS_COOKIE_LEN,
 };
 
 /* All that tells one query from another, so that the same octets can be made again. */
@@ -43,7 +45,8 @@ struct aiodns_form {
   uint16_t type;
   uint16_t id;
   bool lower;             /* lower case: for servers that err on others */
-  bool plain;             /* the same without EDNS: for servers that err on that, too */
+  bool edns;              /* with an OPT record (RFC 6891) */
+  const uint8_t *cookie;  /* AIODNS_COOKIE_LEN octets in it; NULL: none */
   bool recursion_desired; /* RD */
   bool authentic_data;    /* AD: `trust-ad` of resolv.conf(5) */
 };
@@ -86,6 +89,15 @@ struct aiodns_header aiodns_message_header(const uint8_t *msg, size_t len);
  * this question or from one that it has cached.
  */
 void aiodns_message_restore_case(const struct aiodns_form *form, uint8_t *msg, size_t len);
+
+/* What a reply says of the cookie that its query had. */
+enum aiodns_cookie {
+  AIODNS_COOKIE_NONE,  /* nothing */
+  AIODNS_COOKIE_RIGHT, /* the same */
+  AIODNS_COOKIE_WRONG, /* another one, or what is none */
+};
+
+enum aiodns_cookie aiodns_message_cookie(const struct aiodns_form *form, const uint8_t *msg, size_t len);
 
 /* A reader over the records of the answer section, then of the authority section. */
 struct aiodns_records {

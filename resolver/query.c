@@ -5,6 +5,7 @@
 
 /* ---- Tasks ---- */
 
+/* As it left first; what is sent again may lack the cookie. */
 static struct aiodns_form form_of(const struct aiodns_query *query, const struct aiodns_channel *channel)
 {
   return (struct aiodns_form){
@@ -13,7 +14,8 @@ static struct aiodns_form form_of(const struct aiodns_query *query, const struct
       .type = query->chain.type,
       .id = channel->id,
       .lower = channel->plain,
-      .plain = channel->plain && !channel->edns,
+      .edns = channel->edns,
+      .cookie = channel->has_cookie ? channel->cookie : NULL,
       .recursion_desired = query->conf->recursion_desired,
       .authentic_data = query->conf->trust_ad,
   };
@@ -23,6 +25,11 @@ size_t aiodns_query_payload(const struct aiodns_query *query, unsigned channel, 
 {
   struct aiodns_form form = form_of(query, &query->channel[channel]);
   size_t prefix = aiodns_channel_is_tcp(channel) ? 2 : 0;
+
+  /* It may be the cookie that is not answered. */
+  if (query->channel[channel].again &&
+      !aiodns_turn_knows(query, aiodns_channel_server(channel), AIODNS_KNOWN_COOKIES))
+    form.cookie = NULL;
   size_t len = aiodns_message_query(&form, buf + prefix);
   if (prefix) {
     buf[0] = (uint8_t)(len >> 8);
@@ -91,6 +98,28 @@ static int64_t round_trip_of(const struct aiodns_channel *channel, int64_t now_u
   return channel->again ? 0 : now_us - channel->sent_us;
 }
 
+static void note_shown(struct aiodns_query *query, unsigned s, unsigned what)
+{
+  query->observed[s].shown |= (uint8_t)what;
+}
+
+/* What the way in which it had to be asked says of a server that has answered by TCP. */
+static void note_way(struct aiodns_query *query, unsigned s)
+{
+  const struct aiodns_attempted *server = &query->server[s];
+
+  if (server->wrong_cookie)
+    note_shown(query, s, AIODNS_SHOWN_UNANSWERED);
+  if (server->stage == AIODNS_STAGE_TCP || server->cause == AIODNS_CAUSE_NEAR_MISS)
+    return;
+  if (server->cause == AIODNS_CAUSE_SILENCE)
+    note_shown(query, s, AIODNS_SHOWN_HELPED | AIODNS_SHOWN_HELPED_EDNS);
+  else if (server->cause != AIODNS_CAUSE_ERROR || aiodns_turn_knows(query, s, AIODNS_KNOWN_NO_EDNS))
+    note_shown(query, s, AIODNS_SHOWN_HELPED);
+  else if (!server->bare_error)
+    note_shown(query, s, AIODNS_SHOWN_NO_EDNS);
+}
+
 static void note_erred(struct aiodns_query *query, unsigned s)
 {
   query->observed[s].erred = true;
@@ -135,6 +164,10 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
 
   switch (aiodns_reply_read(&query->chain, msg, len, query->answer)) {
   case AIODNS_READ_ANSWER:
+    if (aiodns_channel_is_tcp(c))
+      note_way(query, aiodns_channel_server(c));
+    else if (is_mixed(query, channel))
+      note_shown(query, aiodns_channel_server(c), AIODNS_SHOWN_ECHOES);
     note_answered(query, c, now_us);
     note_silent(query, now_us);
     query->round_trip_us = round_trip_us;
@@ -174,13 +207,46 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
 /* Each socket is good for so many guesses. */
 static void near_miss(struct aiodns_query *query, unsigned c, int64_t now_us)
 {
-  struct aiodns_attempted *server = &query->server[aiodns_channel_server(c)];
+  unsigned s = aiodns_channel_server(c);
+  struct aiodns_attempted *server = &query->server[s];
   if (!aiodns_channel_is_tcp(c) && query->guesses < UINT16_MAX)
     query->guesses++;
+  if (!aiodns_channel_is_tcp(c) && query->observed[s].near_misses < UINT8_MAX)
+    query->observed[s].near_misses++;
   if (aiodns_channel_is_tcp(c) || ++server->near_misses < AIODNS_NEAR_MISSES_MAX)
     return;
   server->near_misses = 0;
-  aiodns_turn_leave_socket(query, aiodns_channel_server(c), now_us);
+  aiodns_turn_leave_socket(query, s, now_us);
+}
+
+/* Whether what a reply says of the cookie, or does not say, makes it anybody's. */
+static bool is_cookie_wrong(struct aiodns_query *query, unsigned c, const struct aiodns_form *form,
+                            const uint8_t *msg, size_t len)
+{
+  unsigned s = aiodns_channel_server(c);
+  bool known = aiodns_turn_knows(query, s, AIODNS_KNOWN_COOKIES), tcp = aiodns_channel_is_tcp(c);
+
+  if (!form->cookie)
+    return false;
+  switch (aiodns_message_cookie(form, msg, len)) {
+  case AIODNS_COOKIE_RIGHT:
+    note_shown(query, s, AIODNS_SHOWN_COOKIE);
+    return false;
+  case AIODNS_COOKIE_WRONG:
+    if (tcp)
+      note_shown(query, s, AIODNS_SHOWN_COOKIELESS);
+    else
+      query->server[s].wrong_cookie = true;
+    return !tcp;
+  case AIODNS_COOKIE_NONE:
+    break;
+  }
+  if (known && tcp)
+    note_shown(query, s, AIODNS_SHOWN_COOKIELESS);
+  else if (query->channel[c].again && !known)
+    note_shown(query, s, AIODNS_SHOWN_UNANSWERED);
+  enum aiodns_stage stage = query->server[s].stage;
+  return known && !tcp && stage != AIODNS_STAGE_PLAIN_UDP && stage != AIODNS_STAGE_DOUBT;
 }
 
 /* `cut`: only the front of the datagram is at msg. */
@@ -195,6 +261,11 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
     near_miss(query, c, now_us);
     return;
   }
+  /* What is cut off may have lost it, and is asked for by TCP all the same. */
+  struct aiodns_header header = aiodns_message_header(msg, len);
+  bool whole = !cut && (!header.truncated || query->conf->ignore_truncation);
+  if (match == AIODNS_MATCH_REPLY && whole && is_cookie_wrong(query, c, &form, msg, len))
+    match = AIODNS_MATCH_CASE;
   if (match == AIODNS_MATCH_CASE) {
     /* The first may be a server's that folds letters; who knows ID and port has no more guesses than others.
      */
@@ -205,7 +276,9 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
     return;
   }
   query->got_reply = true;
-  struct aiodns_header header = aiodns_message_header(msg, len);
+  if (aiodns_channel_is_tcp(c) && is_mixed(query, channel) &&
+      aiodns_message_match(&form, msg, len, false) == AIODNS_MATCH_CASE)
+    note_shown(query, s, AIODNS_SHOWN_FOLDS);
   bool nxdomain = header.rcode == AIODNS_RCODE_NXDOMAIN;
   bool says = (header.rcode == AIODNS_RCODE_NOERROR && !header.lame) || nxdomain;
   if (query->server[s].stage == AIODNS_STAGE_DOUBT && says) {
@@ -217,7 +290,7 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
       aiodns_turn_finish(query, AIODNS_NO_DATA); /* there is something, whatever it is */
       return;
     }
-    if (channel->plain) {
+    if (query->server[s].stage == AIODNS_STAGE_PLAIN_UDP || query->server[s].stage == AIODNS_STAGE_DOUBT) {
       aiodns_turn_truncated_plain(query, s, now_us);
       return;
     }
@@ -231,7 +304,11 @@ static void handle(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t 
   }
   bool perhaps_edns = header.rcode == AIODNS_RCODE_FORMERR || header.rcode == AIODNS_RCODE_NOTIMP ||
                       header.rcode == AIODNS_RCODE_BADVERS;
-  if (perhaps_edns && !form.plain) {
+  if (header.rcode == AIODNS_RCODE_BADCOOKIE && query->server[s].stage == AIODNS_STAGE_UDP) {
+    aiodns_turn_go_tcp(query, s, AIODNS_CAUSE_TRUNCATED, now_us); /* there none is wanted */
+    return;
+  }
+  if (perhaps_edns && (form.edns || is_mixed(query, channel))) {
     query->round_trip_us = round_trip_of(channel, now_us);
     aiodns_turn_go_plain(query, s, AIODNS_CAUSE_ERROR, match == AIODNS_MATCH_BARE, now_us);
     return;
@@ -389,6 +466,8 @@ void aiodns_query_start(struct aiodns_query *query, const struct aiodns_name *na
   if (manner == AIODNS_MANNER_PROBE)
     shorten_wait(query);
   aiodns_turn_reset(query);
+  if (manner == AIODNS_MANNER_PLAIN)
+    aiodns_turn_first(query); /* it has just said something else */
   aiodns_chain_init(&query->chain, name, type);
   aiodns_turn_next(query, now_us);
   if (query->beside)
@@ -399,7 +478,7 @@ int aiodns_query_probe_channel(const struct aiodns_query *query)
 {
   for (unsigned s = 0; s < query->conf->server_count && query->beside; s++)
     if (query->conf->server[s].probe_ms > 0 && query->server[s].sends > 0 && query->server[s].failures == 0 &&
-        query->answered_by != (int)s && !query->channel[aiodns_channel_udp(s)].plain)
+        query->answered_by != (int)s && query->server[s].stage == AIODNS_STAGE_UDP)
       return (int)aiodns_channel_udp(s);
   return -1;
 }
@@ -407,7 +486,7 @@ int aiodns_query_probe_channel(const struct aiodns_query *query)
 void aiodns_query_probed(struct aiodns_query *query, const struct aiodns_name *name, uint8_t *data,
                          size_t len)
 {
-  unsigned c = (unsigned)aiodns_query_probe_channel(query);
+  unsigned c = (unsigned)aiodns_query_probe_channel(query), s = aiodns_channel_server(c);
   struct aiodns_form form = form_of(query, &query->channel[c]);
 
   form.name = name; /* the chain may have led elsewhere since */
@@ -415,7 +494,11 @@ void aiodns_query_probed(struct aiodns_query *query, const struct aiodns_name *n
     return;
   struct aiodns_header header = aiodns_message_header(data, len);
   if ((header.rcode == AIODNS_RCODE_NOERROR && !header.lame) || header.rcode == AIODNS_RCODE_NXDOMAIN)
-    query->observed[aiodns_channel_server(c)].answered = true;
+    query->observed[s].answered = true;
+  else
+    return;
+  if (!form.cookie && query->conf->learns && !aiodns_turn_knows(query, s, AIODNS_KNOWN_NO_COOKIES))
+    note_shown(query, s, AIODNS_SHOWN_UNANSWERED); /* with one it was silent */
 }
 
 void aiodns_query_recalled(struct aiodns_query *query, bool aliased, bool servfail)

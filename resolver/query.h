@@ -27,8 +27,7 @@
 
 enum {
   AIODNS_QUERY_CHANNELS = 2 * AIODNS_SERVERS_MAX,
-  AIODNS_SENDS_MAX = 16,      /* datagrams a query */
-  AIODNS_NEAR_MISSES_MAX = 8, /* datagrams on the right port with a wrong ID or question: then TCP */
+  AIODNS_SENDS_MAX = 16, /* datagrams a query */
   AIODNS_LEAST_WAIT_US = 50000,
   AIODNS_PLAIN_WAIT_US = 200000, /* the least that TCP gets before UDP is tried in plain */
   AIODNS_SILENT_SENDS = 2,       /* datagrams without any answer before TCP is tried beside UDP */
@@ -49,14 +48,16 @@ enum aiodns_channel_state {
 
 struct aiodns_channel {
   enum aiodns_channel_state state;
-  bool plain;     /* the query is in lower case, and without EDNS */
-  bool edns;      /* or with it, all the same */
-  bool as_given;  /* the query is in the program's letters, or in lower case */
-  bool connected; /* TCP: somebody is there */
+  bool plain;      /* the query is in lower case */
+  bool edns;       /* it has an OPT record */
+  bool has_cookie; /* and a cookie in it, */
+  bool as_given;   /* the query is in the program's letters, or in lower case */
+  bool connected;  /* TCP: somebody is there */
   uint16_t id;
   uint8_t flip[AIODNS_FLIP_LEN];
-  bool again;      /* it was sent more than once: no round trip can be told for sure */
-  int64_t sent_us; /* when it was sent last */
+  uint8_t cookie[AIODNS_COOKIE_LEN]; /* this one */
+  bool again;                        /* it was sent more than once: no round trip can be told for sure */
+  int64_t sent_us;                   /* when it was sent last */
   struct aiodns_stream stream;
 };
 
@@ -92,7 +93,9 @@ struct aiodns_attempted {
   uint8_t sends;    /* datagrams */
   uint8_t near_misses;
   bool guessed_at; /* AIODNS_NEAR_MISSES_MAX came: silence is no reason to give up the letter case any more */
-  bool refuses_tcp; /* which was tried beside UDP */
+  bool wrong_cookie; /* came by UDP */
+  bool bare_error;   /* what led to lower case: anybody who guesses port and ID can say it */
+  bool refuses_tcp;  /* which was tried beside UDP */
   bool icmp_refused;
   uint8_t icmp_sends; /* how many datagrams that error, or the silence after it, has answered */
 };

@@ -30,6 +30,13 @@ void aiodns_servers_read(struct aiodns_server_facts *ret, const uint8_t *octets)
   ret->down = octets[12] != 0;
   ret->probes = octets[13];
   ret->errors = octets[14] < AIODNS_SERVERS_ERRORS ? octets[14] : AIODNS_SERVERS_ERRORS;
+  ret->known = octets[15];
+  ret->known_s = read_32(octets + 16);
+  ret->tcp_s = read_32(octets + 20);
+  ret->guessed_s = read_32(octets + 24);
+  ret->near_misses = octets[28];
+  ret->helped = octets[29];
+  ret->unanswered = octets[30];
 }
 
 void aiodns_servers_write(const struct aiodns_server_facts *facts, uint8_t *octets)
@@ -40,7 +47,14 @@ void aiodns_servers_write(const struct aiodns_server_facts *facts, uint8_t *octe
   octets[12] = facts->down;
   octets[13] = facts->probes;
   octets[14] = facts->errors;
-  octets[15] = 0;
+  octets[15] = facts->known;
+  memcpy(octets + 16, &facts->known_s, 4);
+  memcpy(octets + 20, &facts->tcp_s, 4);
+  memcpy(octets + 24, &facts->guessed_s, 4);
+  octets[28] = facts->near_misses;
+  octets[29] = facts->helped;
+  octets[30] = facts->unanswered;
+  octets[31] = 0;
 }
 
 /* ---- What it means for a lookup ---- */
@@ -78,6 +92,22 @@ static bool is_due(const struct aiodns_server_facts *facts, uint32_t now_s)
   return facts->down && (now_s >= facts->probe_s || facts->probe_s - now_s > PROBE_AGAIN_MAX_S);
 }
 
+/* A time in a record may be anything: one that is further away than any is set has gone by. */
+static bool is_ahead(uint32_t until_s, uint32_t now_s, uint32_t most_s)
+{
+  return until_s > now_s && until_s - now_s <= most_s;
+}
+
+static uint8_t known_of(const struct aiodns_server_facts *facts, uint32_t now_s)
+{
+  unsigned known = is_ahead(facts->known_s, now_s, AIODNS_SERVERS_KNOWN_S) ? facts->known : 0;
+
+  known &= AIODNS_KNOWN_TCP - 1u;
+  if (is_ahead(facts->tcp_s, now_s, AIODNS_SERVERS_TCP_ONLY_S))
+    known |= AIODNS_KNOWN_TCP;
+  return (uint8_t)known;
+}
+
 bool aiodns_servers_apply(struct aiodns_servers *servers, struct aiodns_conf *conf, uint64_t now_ns)
 {
   struct aiodns_server server[AIODNS_SERVERS_MAX];
@@ -87,6 +117,7 @@ bool aiodns_servers_apply(struct aiodns_servers *servers, struct aiodns_conf *co
   for (unsigned i = 0; i < conf->server_count; i++) {
     server[i] = conf->server[i];
     server[i].late_us = late_after_us(&servers->server[i]);
+    server[i].known = known_of(&servers->server[i], seconds(now_ns));
     up += !servers->server[i].down;
   }
   reorder = up > 0 && up < conf->server_count && conf->schedule.step_count == 0;
@@ -153,9 +184,93 @@ static bool differs_much(uint32_t before, uint32_t now)
 static bool differs(const struct aiodns_server_facts *before, const struct aiodns_server_facts *now)
 {
   return before->down != now->down || before->errors != now->errors || before->probe_s != now->probe_s ||
+         before->known != now->known || before->known_s != now->known_s || before->tcp_s != now->tcp_s ||
+         before->near_misses != now->near_misses || before->guessed_s != now->guessed_s ||
+         before->helped != now->helped || before->unanswered != now->unanswered ||
          (before->round_trip_us == 0) != (now->round_trip_us == 0) ||
          differs_much(before->round_trip_us, now->round_trip_us) ||
          differs_much(before->spread_us, now->spread_us);
+}
+
+/* ---- How it is to be asked ---- */
+
+/* For an hour at most: what comes later ends with what was there. */
+static void is_known(struct aiodns_server_facts *facts, unsigned what, uint32_t now_s)
+{
+  facts->known = (uint8_t)(known_of(facts, now_s) & (AIODNS_KNOWN_TCP - 1u));
+  if (facts->known == 0)
+    facts->known_s = now_s + AIODNS_SERVERS_KNOWN_S;
+  facts->known |= (uint8_t)what;
+  if (facts->known & AIODNS_KNOWN_NO_COOKIES)
+    facts->known &= (uint8_t)~AIODNS_KNOWN_COOKIES;
+}
+
+static void by_tcp(struct aiodns_server_facts *facts, uint32_t now_s, uint32_t for_s)
+{
+  if (!is_ahead(facts->tcp_s, now_s + for_s, AIODNS_SERVERS_TCP_ONLY_S))
+    facts->tcp_s = now_s + for_s;
+}
+
+static void learn_guesses(struct aiodns_server_facts *facts, unsigned near_misses, uint32_t now_s)
+{
+  if (near_misses == 0)
+    return;
+  if (facts->near_misses == 0 || now_s < facts->guessed_s || now_s - facts->guessed_s >= AIODNS_GUESSING_S) {
+    facts->near_misses = 0;
+    facts->guessed_s = now_s;
+  }
+  near_misses += facts->near_misses;
+  if (near_misses < AIODNS_NEAR_MISSES_MAX) {
+    facts->near_misses = (uint8_t)near_misses;
+  } else {
+    facts->near_misses = 0;
+    by_tcp(facts, now_s, AIODNS_GUESSING_S);
+  }
+}
+
+/* `edns`: without it alone. */
+static void learn_helped(struct aiodns_server_facts *facts, bool edns, uint32_t now_s)
+{
+  unsigned known = known_of(facts, now_s);
+  unsigned letters = known & AIODNS_KNOWN_ECHOES ? 0 : AIODNS_KNOWN_NO_LETTERS;
+
+  unsigned options = known & AIODNS_KNOWN_COOKIES ? AIODNS_KNOWN_NO_COOKIES : AIODNS_KNOWN_NO_EDNS;
+
+  if (++facts->helped == AIODNS_SERVERS_HELPED)
+    is_known(facts, letters | (edns ? options : 0), now_s);
+  if (facts->helped >= AIODNS_SERVERS_TCP_ONLY) {
+    facts->helped = 0;
+    if (edns)
+      by_tcp(facts, now_s, AIODNS_SERVERS_TCP_ONLY_S);
+  }
+}
+
+static void learn_ways(struct aiodns_server_facts *facts, const struct aiodns_observed *observed,
+                       uint32_t now_s)
+{
+  unsigned shown = observed->shown;
+
+  if (shown & AIODNS_SHOWN_FOLDS)
+    is_known(facts, AIODNS_KNOWN_NO_LETTERS, now_s);
+  if (shown & AIODNS_SHOWN_NO_EDNS)
+    is_known(facts, AIODNS_KNOWN_NO_EDNS, now_s);
+  /* A forwarder that passes them on, say, and has answers of its own. */
+  if (shown & AIODNS_SHOWN_COOKIELESS)
+    is_known(facts, AIODNS_KNOWN_NO_COOKIES, now_s);
+  else if (shown & AIODNS_SHOWN_COOKIE)
+    is_known(facts, AIODNS_KNOWN_COOKIES, now_s);
+  if (shown & AIODNS_SHOWN_ECHOES)
+    is_known(facts, AIODNS_KNOWN_ECHOES, now_s);
+  if (shown & AIODNS_SHOWN_HELPED)
+    learn_helped(facts, shown & AIODNS_SHOWN_HELPED_EDNS, now_s);
+  else if (observed->round_trip_us > 0)
+    facts->helped = 0;
+  if (shown & AIODNS_SHOWN_UNANSWERED && ++facts->unanswered >= AIODNS_SERVERS_HELPED) {
+    facts->unanswered = 0;
+    is_known(facts, AIODNS_KNOWN_NO_COOKIES, now_s);
+  } else if (observed->round_trip_us > 0 && !(shown & AIODNS_SHOWN_UNANSWERED)) {
+    facts->unanswered = 0;
+  }
 }
 
 static void goes_down(struct aiodns_server_facts *facts, uint64_t now_ns)
@@ -170,6 +285,8 @@ static void goes_down(struct aiodns_server_facts *facts, uint64_t now_ns)
 static void learn(struct aiodns_server_facts *facts, const struct aiodns_observed *observed,
                   bool others_answered, uint64_t now_ns)
 {
+  learn_guesses(facts, observed->near_misses, seconds(now_ns));
+  learn_ways(facts, observed, seconds(now_ns));
   if (observed->answered) {
     facts->down = false;
     facts->errors = facts->probes = 0;

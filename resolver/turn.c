@@ -41,24 +41,42 @@ void aiodns_turn_fail(struct aiodns_query *query)
   }
 }
 
-/* Whoever only folds the letters is asked in lower case for as much as before. */
-static bool keeps_edns(const struct aiodns_query *query, unsigned s)
+/* Whether a query is in lower case: because it is to be, or because this server is known. */
+static bool is_lower(const struct aiodns_query *query, unsigned s, bool plain)
 {
-  return query->server[s].cause == AIODNS_CAUSE_CASE;
+  return plain || (query->conf->letters == AIODNS_LETTERS_AUTO &&
+                   aiodns_turn_knows(query, s, AIODNS_KNOWN_NO_LETTERS));
 }
 
-/* A new socket, a new ID, new letter case. */
+/* Whoever only folds the letters is asked in lower case for as much as before. */
+static bool has_edns(const struct aiodns_query *query, unsigned s, bool plain)
+{
+  return !aiodns_turn_knows(query, s, AIODNS_KNOWN_NO_EDNS) &&
+         (!plain || query->server[s].cause == AIODNS_CAUSE_CASE);
+}
+
+/* A server that does not stand them must be found out once, not by each process. */
+static bool has_cookie(const struct aiodns_query *query, unsigned s, bool tcp)
+{
+  return !aiodns_server_is_loopback(&query->conf->server[s]) &&
+         !aiodns_turn_knows(query, s, AIODNS_KNOWN_NO_COOKIES) &&
+         ((query->conf->learns && !tcp) || aiodns_turn_knows(query, s, AIODNS_KNOWN_COOKIES));
+}
+
+/* A new socket, a new ID, new letter case, a new cookie. */
 static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int64_t now_us)
 {
   struct aiodns_channel *channel = &query->channel[c];
-  const struct aiodns_server *server = &query->conf->server[aiodns_channel_server(c)];
+  unsigned s = aiodns_channel_server(c);
   enum aiodns_letters letters = query->conf->letters;
-  bool as_given = plain || letters == AIODNS_LETTERS_OFF ||
-                  (letters == AIODNS_LETTERS_AUTO && aiodns_server_is_docker(server));
+  bool lower = is_lower(query, s, plain), edns = has_edns(query, s, plain);
+  bool as_given = lower || letters == AIODNS_LETTERS_OFF ||
+                  (letters == AIODNS_LETTERS_AUTO && aiodns_server_is_docker(&query->conf->server[s]));
   size_t flip_len = as_given ? 0 : ((size_t)query->chain.name.len + 7) / 8;
-  uint8_t random[2 + AIODNS_FLIP_LEN];
+  size_t cookie_len = edns && has_cookie(query, s, aiodns_channel_is_tcp(c)) ? AIODNS_COOKIE_LEN : 0;
+  uint8_t random[2 + AIODNS_COOKIE_LEN + AIODNS_FLIP_LEN];
 
-  if (!aiodns_entropy_take(query->entropy, random, 2 + flip_len)) {
+  if (!aiodns_entropy_take(query->entropy, random, 2 + cookie_len + flip_len)) {
     query->not_permitted = true;
     query->got_reply = query->was_silent = false;
     aiodns_turn_fail(query);
@@ -67,10 +85,12 @@ static void channel_open(struct aiodns_query *query, unsigned c, bool plain, int
   channel_close(query, c);
   channel->id = (uint16_t)(random[0] << 8 | random[1]);
   memset(channel->flip, 0, sizeof channel->flip);
-  memcpy(channel->flip, random + 2, flip_len);
-  channel->plain = plain;
+  memcpy(channel->cookie, random + 2, cookie_len);
+  memcpy(channel->flip, random + 2 + cookie_len, flip_len);
+  channel->plain = lower;
   channel->as_given = as_given;
-  channel->edns = plain && keeps_edns(query, aiodns_channel_server(c));
+  channel->edns = edns;
+  channel->has_cookie = cookie_len > 0;
   channel->connected = false;
   channel->sent_us = now_us;
   channel->again = false;
@@ -110,6 +130,9 @@ static void reset_stage(struct aiodns_query *query, unsigned s)
     server->stage = AIODNS_STAGE_PLAIN_TCP;
   } else if (use_vc) {
     server->stage = AIODNS_STAGE_TCP;
+  } else if (aiodns_turn_knows(query, s, AIODNS_KNOWN_TCP)) {
+    server->stage = AIODNS_STAGE_TCP;
+    server->cause = AIODNS_CAUSE_NEAR_MISS;
   } else {
     server->stage = AIODNS_STAGE_UDP;
     server->cause = AIODNS_CAUSE_NONE;
@@ -133,8 +156,8 @@ static void send_udp(struct aiodns_query *query, unsigned s, bool plain, int64_t
   query->sends++;
   if (query->server[s].sends++ == 0)
     query->server[s].asked_us = now_us;
-  if (!aiodns_channel_listens(channel) || channel->plain != plain ||
-      channel->edns != (plain && keeps_edns(query, s))) {
+  if (!aiodns_channel_listens(channel) || channel->plain != is_lower(query, s, plain) ||
+      channel->edns != has_edns(query, s, plain)) {
     channel_open(query, aiodns_channel_udp(s), plain, now_us);
   } else {
     channel->state = AIODNS_CHANNEL_RESENDING;
@@ -186,7 +209,7 @@ static void from_new_port(struct aiodns_query *query, unsigned s, int64_t now_us
   send_udp(query, s, false, now_us);
 }
 
-/* Its TCP in lower case comes to nothing. */
+/* Its TCP comes to nothing, and UDP may do. */
 static void without_tcp(struct aiodns_query *query, unsigned s, int64_t now_us)
 {
   if (query->server[s].cause == AIODNS_CAUSE_NEAR_MISS)
@@ -278,11 +301,14 @@ void aiodns_turn_probe(struct aiodns_query *query, int64_t now_us)
 {
   for (unsigned s = 0; s < query->conf->server_count && !query->done; s++)
     if (query->conf->server[s].probe_ms > 0 && query->server[s].stage == AIODNS_STAGE_UDP &&
-        query->server[s].sends == 0)
+        query->server[s].sends == 0) {
       send_udp(query, s, false, now_us);
+      /* It may be the cookies that it does not answer. */
+      query->channel[aiodns_channel_udp(s)].has_cookie &= aiodns_turn_knows(query, s, AIODNS_KNOWN_COOKIES);
+    }
 }
 
-/* Those that are connecting for too long are asked in lower case by UDP; whether there are any. */
+/* Those that are connecting for too long are asked by UDP after all; whether there are any. */
 static bool plain_for_unconnected(struct aiodns_query *query, int64_t now_us)
 {
   bool found = false;
@@ -290,12 +316,13 @@ static bool plain_for_unconnected(struct aiodns_query *query, int64_t now_us)
   for (unsigned s = 0; s < query->conf->server_count && !query->done; s++) {
     const struct aiodns_attempted *server = &query->server[s];
     const struct aiodns_channel *tcp = &query->channel[aiodns_channel_tcp(s)];
-    bool for_case = server->stage == AIODNS_STAGE_TCP && server->cause == AIODNS_CAUSE_CASE;
-    if ((server->stage == AIODNS_STAGE_PLAIN_TCP || for_case) && aiodns_channel_listens(tcp) &&
-        !tcp->connected) {
-      plain_udp(query, s, now_us);
-      found |= server->stage == AIODNS_STAGE_PLAIN_UDP;
-    }
+    bool by_udp = server->stage == AIODNS_STAGE_PLAIN_TCP || server->cause == AIODNS_CAUSE_CASE ||
+                  server->cause == AIODNS_CAUSE_NEAR_MISS;
+    if (!by_udp || query->conf->use_vc || !aiodns_channel_listens(tcp) || tcp->connected ||
+        (server->stage != AIODNS_STAGE_TCP && server->stage != AIODNS_STAGE_PLAIN_TCP))
+      continue;
+    without_tcp(query, s, now_us);
+    found = true;
   }
   return found;
 }
@@ -448,6 +475,7 @@ void aiodns_turn_go_plain(struct aiodns_query *query, unsigned s, enum aiodns_ca
   forget_icmp(query, s);
   query->server[s].stage = AIODNS_STAGE_PLAIN_TCP;
   query->server[s].cause = cause;
+  query->server[s].bare_error = bare;
   if (!bare)
     channel_close(query, aiodns_channel_udp(s));
   channel_close(query, aiodns_channel_tcp(s));

@@ -46,6 +46,11 @@ static inline bool aiodns_channel_listens(const struct aiodns_channel *channel)
   return channel->state == AIODNS_CHANNEL_WAITING || channel->state == AIODNS_CHANNEL_RESENDING;
 }
 
+static inline bool aiodns_turn_knows(const struct aiodns_query *query, unsigned s, enum aiodns_known what)
+{
+  return query->conf->server[s].known & what;
+}
+
 /* ---- The end ---- */
 
 void aiodns_turn_close_all(struct aiodns_query *query);

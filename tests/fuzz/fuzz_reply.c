@@ -7,10 +7,17 @@
 static void read_as(uint16_t type, uint8_t address_len, bool plain, const uint8_t *data, size_t len)
 {
   static const uint8_t flip[AIODNS_FLIP_LEN] = {0xa5, 0x5a};
+  static const uint8_t cookie[AIODNS_COOKIE_LEN] = {1, 2, 3, 4, 5, 6, 7, 8};
   struct aiodns_name name;
   struct aiodns_chain chain;
   struct aiodns_answer answer;
-  struct aiodns_form form = {.name = &name, .flip = flip, .type = type, .id = 0x1234, .plain = plain};
+  struct aiodns_form form = {.name = &name,
+                             .flip = flip,
+                             .type = type,
+                             .id = 0x1234,
+                             .lower = plain,
+                             .edns = true,
+                             .cookie = cookie};
   uint8_t *msg = malloc(len + !len);
   if (len > 0)
     memcpy(msg, data, len);
@@ -22,6 +29,7 @@ static void read_as(uint16_t type, uint8_t address_len, bool plain, const uint8_
   if (match == AIODNS_MATCH_REPLY || match == AIODNS_MATCH_CASE) {
     must(aiodns_message_match(&form, msg, len, true) == AIODNS_MATCH_REPLY);
     must(aiodns_message_header(msg, len).rcode < 4096);
+    must(aiodns_message_cookie(&form, msg, len) <= AIODNS_COOKIE_WRONG);
     aiodns_message_restore_case(&form, msg, len);
   }
   enum aiodns_reading reading = aiodns_reply_read(&chain, msg, len, &answer);

@@ -96,7 +96,7 @@ def asked_of(server, name):
 # -- Files.
 
 COUNTERS = ["hits", "misses", "expired", "waited", "waited_in_vain", "stored", "evicted", "dropped", "near_misses",
-            "timeouts", "tcp"]
+            "timeouts", "tcp", "stale"]
 
 
 def _slots(data):

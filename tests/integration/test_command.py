@@ -39,7 +39,7 @@ ANSWER, NO_NAME, NO_DATA, FAILED = 1, 2, 3, 4  # enum aiodns_outcome
 SLOT = struct.Struct("=QQQQQQHHBBBBHHHH")  # struct aiodns_slot
 
 COUNTERS = ["hits", "misses", "expired", "waited", "waited_in_vain", "stored", "evicted", "dropped", "near_misses",
-            "timeouts", "tcp"]  # in the order of enum aiodns_counter
+            "timeouts", "tcp", "stale"]  # in the order of enum aiodns_counter
 
 
 @pytest.fixture(scope="module")
@@ -188,13 +188,14 @@ SOME = [("1.2.0.192.in-addr.arpa", "PTR", "host", "000000000000feed", "one.examp
 def test_version_and_help(run):
     assert re.fullmatch(r"aiodns \d+\.\d+\.\d+\n", good(run("--version")))
     text = good(run("--help"))
-    for name in ("stats", "cache", "flush", "doctor"):
+    for name in ("stats", "cache", "flush", "servers", "doctor"):
         assert re.search(rf"^  {name} +\w", text, re.M)
         assert good(run(name, "--help")).startswith(f"Usage: aiodns {name} [OPTION...]")
 
 
 @pytest.mark.parametrize("words", [
     [], ["nothing"], ["--nothing"], ["stats", "--nothing"], ["stats", "name"], ["doctor", "name"], ["doctor", "--all"],
+    ["servers", "name"], ["servers", "--all"],
     ["flush", "--json"], ["cache", "a", "b"], ["cache", "two..dots"], ["cache", ""], ["flush", "a" * 64],
     ["flush", "\x1b[31m..\xff"], ["cache", "--", "\x1b..\n"], ["\x1b[2J"]], ids=lambda words: "-".join(words)[:20])
 def test_usage_errors(run, words):
@@ -205,7 +206,7 @@ def test_usage_errors(run, words):
 
 
 SPEAKING = [["--help"], ["--version"], ["stats"], ["stats", "--json"], ["stats", "--help"], ["cache"],
-            ["cache", "--json"], ["flush"], ["doctor"], ["doctor", "--json"]]
+            ["cache", "--json"], ["flush"], ["servers"], ["servers", "--json"], ["doctor"], ["doctor", "--json"]]
 
 
 @pytest.mark.parametrize("words", SPEAKING, ids="-".join)
@@ -425,7 +426,7 @@ def counters(path, mode, owner, *stripes):
 
 
 def test_stats(run):
-    first = [90, 10, 2, 4, 1, 10, 0, 0, 3, 0, 1, 0, 0, 0, 0, 0]
+    first = [90, 10, 2, 4, 1, 10, 0, 0, 3, 0, 1, 5, 0, 0, 0, 0]
     second = [1_000_000, 0, *[0] * 14]
     counters(HOST / "counters.1", 0o644, 0, first, second)
     counters(USER_COUNTERS, 0o600, USER, first)
@@ -441,7 +442,7 @@ def test_stats(run):
     assert lines[0].split() == ["host", "user", "in", "all"]
     assert lines[1].split() == ["hit", "rate", "100.0", "%", "90.0", "%", "100.0", "%"]
     assert lines[2].split()[-3:] == ["1,000,090", "90", "1,000,180"]
-    assert [line.split()[-2] for line in lines[2:]] == [str(n) for n in [90, 10, 2, 4, 1, 10, 0, 0, 0, 1, 3]]
+    assert [line.split()[-2] for line in lines[2:]] == [str(n) for n in [90, 10, 2, 5, 4, 1, 10, 0, 0, 0, 1, 3]]
 
 
 def test_stats_that_are_no_page(run):

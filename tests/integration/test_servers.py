@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import time
@@ -14,7 +15,7 @@ import pytest
 
 import netns
 import scripted
-from cached import HOST, USER, as_user, forget_all, later, next_address, program, records, run, run_one, until
+from cached import HOST, SHM, USER, as_user, forget_all, later, next_address, program, records, run, run_one, until
 from lookups import gai
 
 CACHED = True
@@ -276,3 +277,114 @@ def test_flush_forgets_it_and_nothing_lists_it(serve):
     assert is_learnt()
     assert "0 records removed" in aiodns("flush")
     assert not is_learnt()
+
+
+# -- What the command says of it.
+
+def aiodns_servers(*before):
+    """{address: (what is said of it in words, its object in JSON)}, in the order of asking"""
+    def said(*words):
+        command = [*itertools.chain(*before), BUILD / "tools/aiodns", "servers", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    lines = [line.split(None, 1) for line in said().splitlines()]
+    objects = json.loads(said("--json"))
+    assert [server for server, _ in lines] == [entry["server"] for entry in objects]
+    return {server: (words, entry) for (server, words), entry in zip(lines, objects)}
+
+
+def test_command_knows_nothing_and_makes_nothing(serve, net):
+    first, second = serve(good, good)
+    net.resolv_conf(f"nameserver {second.address}\nnameserver 2001:db8::53\nnameserver {first.address}\n")
+    said = aiodns_servers()
+    assert list(said) == [second.address, "2001:db8::53", first.address]
+    assert [entry["place"] for _, entry in said.values()] == [1, 2, 3]
+    nothing = dict.fromkeys(["round_trip_us", "late_us", "probe_in_s", "tcp_for_s"]) | {"down": False, "known": []}
+    for server, (words, entry) in said.items():
+        assert words == "nothing known yet"
+        assert entry == {"server": server, "place": entry["place"]} | nothing
+    assert not HOST.exists() and not list(SHM.glob("aiodns.*"))
+    assert first.queries == second.queries == []
+
+
+def test_command_says_who_is_down_and_who_is_back(serve):
+    change = Changing(silent)
+    first, second = serve(change, good)
+    look_up()
+    cache = (HOST / "cache.1").read_bytes()
+    said = aiodns_servers()
+    assert list(said) == [second.address, first.address]
+    words, entry = said[first.address]
+    assert re.match(r"down, asked again (beside the next lookup|in \d+ s)", words)
+    assert entry["down"] and 0 <= entry["probe_in_s"] <= 30 and entry["place"] == 1
+    words, entry = said[second.address]
+    assert re.match(r"answers in [\d.]+ (us|ms), late after \d+ ms", words)
+    assert not entry["down"] and entry["probe_in_s"] is None and entry["place"] == 2
+    assert 0 < entry["round_trip_us"] < entry["late_us"]
+    assert aiodns_servers(as_user(USER))[first.address][1]["down"]
+    assert (HOST / "cache.1").read_bytes() == cache  # it has only looked
+    change.handler = good
+    until(lambda: alone(first, second, look_up()), "the first server is asked alone again")
+    said = aiodns_servers()
+    assert list(said) == [first.address, second.address]
+    words, entry = said[first.address]
+    assert not entry["down"] and entry["probe_in_s"] is None and "down" not in words
+
+
+def folding(query):
+    wire = query.reply(*([FOUR] if query.type == "A" else [])).to_wire(want_shuffle=False)
+    end = 12 + len(query.name) + 2
+    query.send(wire[:12] + wire[12:end].lower() + wire[end:])
+
+
+def without_edns(query):
+    if not query.edns:
+        good(query)
+        return
+    reply = query.reply(rcode="FORMERR")
+    reply.use_edns(False)
+    query.send(reply)
+
+
+def by_tcp_alone(query):
+    if query.tcp:
+        good(query)
+
+
+@pytest.mark.parametrize("handler, words, key", [
+    (good, "with random letter case", "with_0x20"), (folding, "without random letter case", "without_0x20"),
+    (without_edns, "without EDNS", "without_edns"), (by_tcp_alone, r"by TCP for \d+ s", None)])
+def test_command_says_how_it_is_asked(serve, handler, words, key):
+    server, = serve(handler)
+
+    def said():
+        look_up()
+        text, entry = aiodns_servers()[server.address]
+        return entry if re.search(rf"(^|[; ]){words}(;|$)", text) else None
+
+    entry = until(said, words)
+    assert key in entry["known"] if key else 0 < entry["tcp_for_s"] <= 600
+    assert not entry["down"] and (entry["tcp_for_s"] is None) == (key is not None)
+
+
+def test_command_says_nothing_of_another_view(serve, net):
+    first, second = serve(silent, good)
+    look_up()
+    assert aiodns_servers()[first.address][1]["down"]
+    net.resolv_conf(f"nameserver {first.address}\nnameserver {second.address}\noptions trust-ad\n")
+    assert {words for words, _ in aiodns_servers().values()} == {"nothing known yet"}
+
+
+def test_command_with_attempts_of_the_administrators(serve, net):
+    """/etc/aiodns.conf says who is asked when: nobody is late, and who is down has its turn all the same."""
+    first, second = serve(silent, good)
+    net.settings(f"attempt 300ms {first.address}\nattempt 2s {second.address}\n")
+    try:
+        look_up()
+        said = aiodns_servers()
+    finally:
+        net.settings(None)
+    assert list(said) == [first.address, second.address]
+    assert said[first.address][0].startswith("down, asked in its turn all the same")
+    assert said[second.address][0].startswith("answers in ")
+    assert all(entry["late_us"] is None and entry["probe_in_s"] is None for _, entry in said.values())

@@ -143,6 +143,17 @@ static void make_facts(struct rng *rng, struct sim_world *world)
 {
   unsigned count = world->conf.server_count;
 
+  world->conf.learns = rng_chance(rng, 500);
+  for (unsigned s = 0; s < count; s++) {
+    world->server[s].cookies = rng_chance(rng, 500);
+    world->server[s].drops_cookies = !world->server[s].cookies && rng_chance(rng, 100);
+    if (world->server[s].cookies && rng_chance(rng, 500)) /* one that no longer does is a scenario's */
+      world->conf.server[s].known |= AIODNS_KNOWN_COOKIES;
+    if (rng_chance(rng, 50))
+      world->conf.server[s].known |= AIODNS_KNOWN_NO_COOKIES;
+    if (world->server[s].tcp == SIM_TCP_OK && rng_chance(rng, 50))
+      world->conf.server[s].known |= AIODNS_KNOWN_TCP;
+  }
   if (!rng_chance(rng, 400))
     return;
   for (unsigned s = 0; s < count; s++)

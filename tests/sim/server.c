@@ -274,6 +274,8 @@ struct sim_about sim_server_reply(const struct sim_world *world, unsigned s, con
     about.malformed = true;
   }
   size_t limit = query->edns ? AIODNS_UDP_MAX : UDP_WITHOUT_EDNS;
+  if (query->has_cookie && server->cookies && !bare && !about.malformed)
+    sim_message_cookie(ret, query);
   if (!tcp && !bare && (server->truncates || (ret->len > limit && !server->oversize))) {
     /* What stands in it is a part of the truth, and not to be taken for all of it. */
     ret->data[2] |= SIM_FLAG_TC >> 8;
@@ -294,7 +296,7 @@ static bool drops(const struct sim_world *world, const struct sim_server *server
 {
   unsigned index, hop;
 
-  if (path_of(server, query->type)->fate == SIM_SILENT)
+  if (path_of(server, query->type)->fate == SIM_SILENT || (query->has_cookie && server->drops_cookies))
     return true;
   return server->misread == SIM_MISREAD_SILENT &&
          sim_find(world->candidate, world->candidate_count, query->name, &index, &hop) &&

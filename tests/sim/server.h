@@ -89,6 +89,8 @@ struct sim_server {
   bool oversize;   /* sends datagrams larger than it was told */
   bool soa;        /* negative answers have one */
   bool authoritative;
+  bool cookies;           /* it returns them */
+  bool drops_cookies;     /* or the queries that have any */
   uint8_t step;           /* CNAMEs a message at the most */
   uint16_t stray_icmp;    /* per mille of datagrams that an ICMP error from elsewhere answers */
   int64_t stray_icmp_us;  /* how long after the datagram, at the most */

@@ -56,8 +56,9 @@ static void look_at(const struct sim_world *world, const struct sim_candidate *c
     make_query(&query, c, hop, type, true);
     struct sim_about about = sim_server_reply(world, s, &query, true, &m);
     ret->messages++;
-    ret->cut |= ret->server->truncates || m.len > (ret->server->oversize ? world->room : AIODNS_UDP_MAX);
-    ret->cut_plain |= ret->server->truncates || m.len > (ret->server->oversize ? world->room : 512);
+    size_t len = m.len + (ret->server->cookies ? SIM_COOKIE_LEN : 0);
+    ret->cut |= ret->server->truncates || len > (ret->server->oversize ? world->room : AIODNS_UDP_MAX);
+    ret->cut_plain |= ret->server->truncates || len > (ret->server->oversize ? world->room : 512);
     if (about.word != SIM_SAYS_ALIAS)
       break;
     hop = hop + ret->server->step < c->hops ? hop + ret->server->step : c->hops;
@@ -87,7 +88,13 @@ static bool would_answer(const struct sim_world *world, const struct way *way, b
   /* Whoever is there by TCP is waited for there, and UDP is no way out. */
   bool stalls = way->server->tcp == SIM_TCP_STALLS;
   bool direct = is_direct(world, way);
+  unsigned known = world->conf.server[way->server - world->server].known;
 
+  /* What is known of a server, rightly or not, may lead to TCP first; a cookie may cost the first datagram.
+   */
+  if (known & AIODNS_KNOWN_TCP || (known & AIODNS_KNOWN_COOKIES && !way->server->cookies) ||
+      (way->server->drops_cookies && (world->conf.learns || known & AIODNS_KNOWN_COOKIES)))
+    return false;
   if (way->path->fate != SIM_HEALTHY || way->path->loss_to || way->path->loss_from ||
       way->server->open_failures)
     return false;

@@ -333,6 +333,373 @@ static void stalled_stream_goes_on_before_another_answers(void **state)
             "0 open 0, 10 close 0, 10 tcp open 0, 210 open 1, 260 tcp close 0, 260 close 1");
 }
 
+/* ---- Cookies, and what is known of a server (servers.h) ---- */
+
+enum { QUERIES_MAX = 16 };
+
+static struct {
+  bool tcp, cookie, edns, lower;
+} asked[QUERIES_MAX];
+static unsigned asked_count, shown;
+
+static void take_shown(void *source, const struct aiodns_observed observed[AIODNS_SERVERS_MAX])
+{
+  (void)source;
+  shown |= observed[0].shown;
+}
+
+/* In what follows every query is written down; what comes of it is the server's business. */
+static bool write_down(struct sim_world *w, unsigned channel, const struct sim_query *query)
+{
+  if (asked_count < QUERIES_MAX) {
+    asked[asked_count].tcp = w->socket[channel].tcp;
+    asked[asked_count].cookie = query->has_cookie;
+    asked[asked_count].edns = query->edns;
+    asked[asked_count].lower = query->lower;
+  }
+  asked_count++;
+  w->lookup.sources.cache.learn = take_shown;
+  return false;
+}
+
+static void known(unsigned what)
+{
+  asked_count = shown = 0;
+  world.on_query = write_down;
+  world.conf.learns = true;
+  world.conf.server[0].known = (uint8_t)what;
+  given("Name.example.");
+}
+
+/* What left, in order: u(dp) or t(cp), c(ookie), e(dns), m(ixed case). */
+static void asked_is(const char *expected)
+{
+  char text[8 * QUERIES_MAX] = "";
+  size_t len = 0;
+
+  assert_true(asked_count <= QUERIES_MAX);
+  for (unsigned i = 0; i < asked_count; i++)
+    len +=
+        (size_t)snprintf(text + len, sizeof text - len, "%s%s%s%s%s", i ? " " : "", asked[i].tcp ? "t" : "u",
+                         asked[i].cookie ? "c" : "", asked[i].edns ? "e" : "", asked[i].lower ? "" : "m");
+  assert_string_equal(text, expected);
+}
+
+/* But that it stands random letters, as most do. */
+static void shown_is(unsigned expected)
+{
+  assert_int_equal(shown & ~(unsigned)AIODNS_SHOWN_ECHOES, expected);
+}
+
+static void cookie_that_comes_back(void **state)
+{
+  (void)state;
+  static const unsigned before[] = {0, AIODNS_KNOWN_COOKIES};
+  for (unsigned i = 0; i < 2; i++) {
+    sim_world_init(&world, 1);
+    world.server[0].cookies = true;
+    known(before[i]);
+    run_until(AIODNS_ANSWER, 10 * MS, "0 open 0, 10 close 0");
+    asked_is("ucem");
+    shown_is(AIODNS_SHOWN_COOKIE);
+  }
+}
+
+/* Which shows nothing: so do most servers. */
+static void cookie_that_does_not_come_back(void **state)
+{
+  (void)state;
+  known(0);
+  run_until(AIODNS_ANSWER, 10 * MS, "0 open 0, 10 close 0");
+  asked_is("ucem");
+  shown_is(0);
+}
+
+static void nobody_is_asked_for_cookies_where_nothing_can_be_kept(void **state)
+{
+  (void)state;
+  world.server[0].cookies = true;
+  known(0);
+  world.conf.learns = false;
+  run_until(AIODNS_ANSWER, 10 * MS, "0 open 0, 10 close 0");
+  asked_is("uem");
+  shown_is(0);
+}
+
+static void server_known_to_return_cookies_is_asked_for_them_all_the_same(void **state)
+{
+  (void)state;
+  world.server[0].cookies = true;
+  known(AIODNS_KNOWN_COOKIES);
+  world.conf.learns = false;
+  run_until(AIODNS_ANSWER, 10 * MS, "0 open 0, 10 close 0");
+  asked_is("ucem");
+}
+
+static void server_of_loopback_is_not_asked_for_cookies(void **state)
+{
+  (void)state;
+  world.server[0].loopback = world.server[0].cookies = true;
+  sim_world_servers(&world, 1);
+  known(AIODNS_KNOWN_COOKIES);
+  run_until(AIODNS_ANSWER, 10 * MS, "0 open 0, 10 close 0");
+  asked_is("uem");
+}
+
+static void server_known_not_to_stand_cookies(void **state)
+{
+  (void)state;
+  world.server[0].drops_cookies = true;
+  known(AIODNS_KNOWN_NO_COOKIES);
+  run_until(AIODNS_ANSWER, 10 * MS, "0 open 0, 10 close 0");
+  asked_is("uem");
+  shown_is(0);
+}
+
+/* Its datagram might be anybody's; what TCP says is its own, and that it has none. */
+static void server_that_returns_cookies_no_longer(void **state)
+{
+  (void)state;
+  known(AIODNS_KNOWN_COOKIES);
+  run_until(AIODNS_ANSWER, 30 * MS, "0 open 0, 10 tcp open 0, 30 close 0, 30 tcp close 0");
+  asked_is("ucem tcem");
+  shown_is(AIODNS_SHOWN_COOKIELESS);
+}
+
+/* Nor does it help to say it twice. */
+static void two_replies_without_a_cookie(void **state)
+{
+  (void)state;
+  for (unsigned seed = 1; seed <= 8; seed++) { /* the copies come closer or further apart */
+    sim_world_init(&world, seed);
+    world.server[0].path[0].duplicates = 1000;
+    world.server[0].path[0].spread_us = 2 * MS;
+    known(AIODNS_KNOWN_COOKIES);
+    run();
+    assert_int_equal(world.lookup.outcome, AIODNS_ANSWER);
+    asked_is("ucem tcem");
+    shown_is(AIODNS_SHOWN_COOKIELESS);
+  }
+}
+
+static void server_that_returns_cookies_no_longer_and_has_no_tcp(void **state)
+{
+  (void)state;
+  world.server[0].tcp = SIM_TCP_REFUSED;
+  known(AIODNS_KNOWN_COOKIES);
+  run_until(AIODNS_ANSWER, 30 * MS,
+            "0 open 0, 10 tcp open 0, 20 close 0, 20 open 0, 20 tcp close 0, 30 close 0");
+  asked_is("ucem tcem uce");
+}
+
+static bool forge_first; /* before the server's own reply; else beside its datagram, which is lost */
+
+/* A reply that has all but the cookie: right ID, right port, right letters. */
+static bool forges(struct sim_world *w, unsigned channel, const struct sim_query *query)
+{
+  static struct sim_message m;
+  struct sim_query bare = *query;
+  struct sim_about about;
+
+  write_down(w, channel, query);
+  if (w->socket[channel].tcp)
+    return false;
+  bare.has_cookie = false;
+  about = sim_server_reply(w, 0, &bare, false, &m);
+  m.data[m.len - 1] ^= 1; /* another address */
+  if (world.conf.ignore_truncation)
+    m.data[2] |= SIM_FLAG_TC >> 8;
+  about.malformed = true; /* must not be believed, says the judge */
+  sim_push(w, w->now_us + 5 * MS, SIM_DATAGRAM, channel, m.data, m.len, about);
+  return !forge_first;
+}
+
+static void forged_reply_without_the_cookie(bool first, const char *steps, int64_t end_us)
+{
+  world.server[0].cookies = true;
+  known(AIODNS_KNOWN_COOKIES);
+  world.on_query = forges;
+  forge_first = first;
+  run_until(AIODNS_ANSWER, end_us, steps);
+  shown_is(AIODNS_SHOWN_COOKIE);
+}
+
+static void forged_reply_before_the_one_with_the_cookie(void **state)
+{
+  (void)state;
+  forged_reply_without_the_cookie(true, "0 open 0, 5 tcp open 0, 10 close 0, 10 tcp close 0", 10 * MS);
+}
+
+static void forged_reply_in_place_of_the_one_with_the_cookie(void **state)
+{
+  (void)state;
+  forged_reply_without_the_cookie(false, "0 open 0, 5 tcp open 0, 25 close 0, 25 tcp close 0", 25 * MS);
+}
+
+/* Where TCP is not asked for what is missing, either. */
+static void forged_reply_that_says_truncated_where_that_is_ignored(void **state)
+{
+  (void)state;
+  world.conf.ignore_truncation = true;
+  forged_reply_without_the_cookie(false, "0 open 0, 5 tcp open 0, 25 close 0, 25 tcp close 0", 25 * MS);
+}
+
+/* The first datagram is as good as lost. */
+static void server_that_drops_cookies(void **state)
+{
+  (void)state;
+  world.server[0].drops_cookies = true;
+  known(0);
+  run_until(AIODNS_ANSWER, 210 * MS, "0 open 0, 200 send 0, 210 close 0");
+  asked_is("ucem uem");
+  shown_is(AIODNS_SHOWN_UNANSWERED);
+}
+
+static void server_known_not_to_stand_mixed_letters(void **state)
+{
+  (void)state;
+  world.server[0].letters = SIM_LOWERS;
+  known(AIODNS_KNOWN_NO_LETTERS);
+  run_until(AIODNS_ANSWER, 10 * MS, "0 open 0, 10 close 0");
+  asked_is("uce");
+}
+
+static void server_that_stands_random_letters_shows_so_by_udp(void **state)
+{
+  static const struct {
+    unsigned known;
+    bool folds, shows;
+  } rows[] = {{0, false, true},
+              {0, true, false},
+              {AIODNS_KNOWN_NO_LETTERS, false, false},
+              {AIODNS_KNOWN_TCP, false, false}};
+  (void)state;
+  for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+    sim_world_init(&world, 1);
+    world.server[0].letters = rows[i].folds ? SIM_LOWERS : SIM_ECHOES;
+    known(rows[i].known);
+    run();
+    assert_int_equal(world.lookup.outcome, AIODNS_ANSWER);
+    assert_int_equal((shown & AIODNS_SHOWN_ECHOES) != 0, rows[i].shows);
+  }
+}
+
+/* What is set counts for more than what is known. */
+static void letters_are_mixed_where_that_is_set(void **state)
+{
+  (void)state;
+  world.conf.letters = AIODNS_LETTERS_ON;
+  known(AIODNS_KNOWN_NO_LETTERS);
+  run_until(AIODNS_ANSWER, 10 * MS, "0 open 0, 10 close 0");
+  asked_is("ucem");
+}
+
+static void server_known_not_to_stand_edns(void **state)
+{
+  (void)state;
+  static const enum sim_edns kinds[] = {SIM_EDNS_DROPPED, SIM_EDNS_BADVERS_BARE, SIM_EDNS_FORMERR};
+  for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    sim_world_init(&world, 1);
+    world.server[0].edns = kinds[i];
+    world.conf.letters = AIODNS_LETTERS_OFF;
+    known(AIODNS_KNOWN_NO_EDNS | AIODNS_KNOWN_COOKIES); /* which have no place then, and are not missed */
+    given("name.example.");
+    run_until(AIODNS_ANSWER, 10 * MS, "0 plain open 0, 10 plain close 0");
+    asked_is("u");
+    shown_is(0);
+  }
+}
+
+static void server_known_not_to_stand_edns_has_mixed_letters(void **state)
+{
+  (void)state;
+  world.server[0].edns = SIM_EDNS_FORMERR;
+  known(AIODNS_KNOWN_NO_EDNS);
+  run_until(AIODNS_ANSWER, 10 * MS,
+            "0 plain open 0, 10 plain close 0"); /* as the log calls what has no EDNS */
+  asked_is("um");
+  assert_int_equal(shown, AIODNS_SHOWN_ECHOES);
+}
+
+static void server_known_to_stand_neither(void **state)
+{
+  (void)state;
+  world.server[0].edns = SIM_EDNS_DROPPED;
+  world.server[0].letters = SIM_LOWERS;
+  known(AIODNS_KNOWN_NO_EDNS | AIODNS_KNOWN_NO_LETTERS);
+  run_until(AIODNS_ANSWER, 10 * MS, "0 plain open 0, 10 plain close 0");
+  asked_is("u");
+}
+
+static void server_known_to_be_guessed_at(void **state)
+{
+  (void)state;
+  known(AIODNS_KNOWN_TCP);
+  run_until(AIODNS_ANSWER, 20 * MS, "0 tcp open 0, 20 tcp close 0");
+  asked_is("tem");
+}
+
+static void server_known_to_be_guessed_at_refuses_tcp(void **state)
+{
+  (void)state;
+  world.server[0].tcp = SIM_TCP_REFUSED;
+  known(AIODNS_KNOWN_TCP);
+  run_until(AIODNS_ANSWER, 20 * MS, "0 tcp open 0, 10 open 0, 10 tcp close 0, 20 close 0");
+  asked_is("tem ucem");
+}
+
+static void server_known_to_be_guessed_at_has_silent_tcp(void **state)
+{
+  (void)state;
+  world.server[0].tcp = SIM_TCP_SILENT;
+  known(AIODNS_KNOWN_TCP);
+  run_until(AIODNS_ANSWER, 210 * MS, "0 tcp open 0, 200 open 0, 210 close 0, 210 tcp close 0");
+  asked_is("tem ucem");
+}
+
+static void server_that_folds_shows_so_by_tcp(void **state)
+{
+  (void)state;
+  world.server[0].letters = SIM_LOWERS;
+  known(0);
+  run_until(AIODNS_ANSWER, 30 * MS, "0 open 0, 10 tcp open 0, 30 close 0, 30 tcp close 0");
+  asked_is("ucem tem");
+  shown_is(AIODNS_SHOWN_FOLDS);
+}
+
+static void server_that_errs_on_edns_shows_so_by_tcp(void **state)
+{
+  (void)state;
+  static const struct {
+    enum sim_edns edns;
+    unsigned shown; /* a header alone is anybody's */
+  } rows[] = {{SIM_EDNS_FORMERR, AIODNS_SHOWN_NO_EDNS},
+              {SIM_EDNS_NOTIMP, AIODNS_SHOWN_NO_EDNS},
+              {SIM_EDNS_BADVERS, AIODNS_SHOWN_NO_EDNS},
+              {SIM_EDNS_FORMERR_BARE, 0},
+              {SIM_EDNS_NOTIMP_BARE, 0}};
+  for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+    sim_world_init(&world, 1);
+    world.server[0].edns = rows[i].edns;
+    known(0);
+    run();
+    assert_int_equal(world.lookup.outcome, AIODNS_ANSWER);
+    asked_is("ucem t");
+    shown_is(rows[i].shown);
+  }
+}
+
+static void server_that_answers_lower_case_alone_shows_so(void **state)
+{
+  (void)state;
+  world.server[0].edns = SIM_EDNS_DROPPED;
+  known(0);
+  run_until(AIODNS_ANSWER, 620 * MS,
+            "0 open 0, 200 send 0, 600 send 0, 600 plain tcp open 0, 620 close 0, 620 plain tcp close 0");
+  asked_is("ucem uem uem t");
+  shown_is(AIODNS_SHOWN_HELPED | AIODNS_SHOWN_HELPED_EDNS);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -359,6 +726,31 @@ int main(void)
       SCENARIO(stalled_stream_ends_at_the_deadline),
       SCENARIO(stalled_stream_goes_on),
       SCENARIO(stalled_stream_goes_on_before_another_answers),
+      SCENARIO(cookie_that_comes_back),
+      SCENARIO(cookie_that_does_not_come_back),
+      SCENARIO(nobody_is_asked_for_cookies_where_nothing_can_be_kept),
+      SCENARIO(server_known_to_return_cookies_is_asked_for_them_all_the_same),
+      SCENARIO(server_of_loopback_is_not_asked_for_cookies),
+      SCENARIO(server_known_not_to_stand_cookies),
+      SCENARIO(server_that_returns_cookies_no_longer),
+      SCENARIO(two_replies_without_a_cookie),
+      SCENARIO(server_that_returns_cookies_no_longer_and_has_no_tcp),
+      SCENARIO(forged_reply_before_the_one_with_the_cookie),
+      SCENARIO(forged_reply_in_place_of_the_one_with_the_cookie),
+      SCENARIO(forged_reply_that_says_truncated_where_that_is_ignored),
+      SCENARIO(server_that_drops_cookies),
+      SCENARIO(server_known_not_to_stand_mixed_letters),
+      SCENARIO(server_that_stands_random_letters_shows_so_by_udp),
+      SCENARIO(letters_are_mixed_where_that_is_set),
+      SCENARIO(server_known_not_to_stand_edns),
+      SCENARIO(server_known_not_to_stand_edns_has_mixed_letters),
+      SCENARIO(server_known_to_stand_neither),
+      SCENARIO(server_known_to_be_guessed_at),
+      SCENARIO(server_known_to_be_guessed_at_refuses_tcp),
+      SCENARIO(server_known_to_be_guessed_at_has_silent_tcp),
+      SCENARIO(server_that_folds_shows_so_by_tcp),
+      SCENARIO(server_that_errs_on_edns_shows_so_by_tcp),
+      SCENARIO(server_that_answers_lower_case_alone_shows_so),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@ bool sim_query_parse(struct sim_query *ret, const uint8_t *msg, size_t len)
   ret->id = (uint16_t)u16(msg);
   ret->edns = u16(msg + 10) == 1;
   ret->lower = true;
+  ret->has_cookie = false;
   while (at < len && msg[at]) {
     size_t label = msg[at++];
     if (label > 63 || at + label >= len)
@@ -40,10 +41,20 @@ bool sim_query_parse(struct sim_query *ret, const uint8_t *msg, size_t len)
   ret->question_len = (unsigned)(at - 12);
   memcpy(ret->question, msg + 12, ret->question_len);
   if (ret->edns) {
-    static const uint8_t opt[] = {0, 0, 41, AIODNS_UDP_MAX >> 8, AIODNS_UDP_MAX & 255, 0, 0, 0, 0, 0, 0};
-    if (len - at != sizeof opt || memcmp(msg + at, opt, sizeof opt) != 0)
+    static const uint8_t opt[] = {0, 0, 41, AIODNS_UDP_MAX >> 8, AIODNS_UDP_MAX & 255, 0, 0, 0, 0, 0};
+    static const uint8_t option[] = {12, 0, 10, 0, 8};
+    if (len - at <= sizeof opt || memcmp(msg + at, opt, sizeof opt) != 0)
       return false;
     at += sizeof opt;
+    ret->has_cookie = msg[at] != 0;
+    if (ret->has_cookie) {
+      if (len - at != sizeof option + sizeof ret->cookie || memcmp(msg + at, option, sizeof option) != 0)
+        return false;
+      memcpy(ret->cookie, msg + at + sizeof option, sizeof ret->cookie);
+      at += sizeof option + sizeof ret->cookie;
+    } else {
+      at++;
+    }
   }
   return at == len;
 }
@@ -53,6 +64,17 @@ void sim_message_put(struct sim_message *m, const uint8_t *data, size_t len)
   if (len > 0)
     memcpy(m->data + m->len, data, len);
   m->len += len;
+}
+
+void sim_message_cookie(struct sim_message *m, const struct sim_query *query)
+{
+  const uint8_t option[] = {0, 10, 0, 16}, servers[8] = {1, 0, 0, 0, 0x5e, 0x7e, 0xc0, 0xde};
+  uint8_t data[sizeof option + 16];
+
+  memcpy(data, option, sizeof option);
+  memcpy(data + sizeof option, query->cookie, 8);
+  memcpy(data + sizeof option + 8, servers, 8);
+  sim_message_record(m, 3, 0, 41, 0, data, sizeof data);
 }
 
 static void put16(struct sim_message *m, unsigned value)

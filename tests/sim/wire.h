@@ -11,6 +11,8 @@ enum { SIM_MESSAGE_MAX = 16384 };
 struct sim_query {
   uint16_t id, type;
   bool edns, lower; /* lower: no capital letter in the name */
+  bool has_cookie;
+  uint8_t cookie[8];
   char name[SIM_TEXT_MAX];
   uint8_t question[AIODNS_NAME_MAX + 4]; /* as sent */
   unsigned question_len;
@@ -48,6 +50,12 @@ void sim_message_record(struct sim_message *m, unsigned section, size_t owner_at
 void sim_message_put(struct sim_message *m, const uint8_t *data, size_t len);
 void sim_message_name(struct sim_message *m, const char *text);
 void sim_message_close(struct sim_message *m, size_t rdata_at);
+
+enum { SIM_COOKIE_LEN = 11 + 4 + 16 };
+
+/* An OPT record of SIM_COOKIE_LEN octets with the query's cookie and one of the server's own (RFC 7873
+ * section 5.2.3). */
+void sim_message_cookie(struct sim_message *m, const struct sim_query *query);
 
 enum { SIM_QUESTION_AT = 12 };
 

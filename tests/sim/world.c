@@ -186,7 +186,8 @@ static void check_query(struct sim_world *world, unsigned channel)
     sim_complain(world, "malformed query");
   } else if (!sim_find(world->candidate, world->candidate_count, query->name, &index, &hop)) {
     sim_complain(world, "a query for %s, which nobody wants", query->name);
-  } else if (!query->edns && !query->lower) {
+  } else if (!query->edns && !query->lower &&
+             !(world->conf.server[socket->server].known & AIODNS_KNOWN_NO_EDNS)) {
     sim_complain(world, "a query without EDNS in mixed case");
   } else if (query->type != (world->lookup.probing ? world->lookup.probe_type
                                                    : world->lookup.type[channel / AIODNS_QUERY_CHANNELS])) {
@@ -281,6 +282,16 @@ static void do_open(struct sim_world *world, const struct aiodns_task *task, uns
     sim_attack_plan(world, task->channel);
 }
 
+/* Whether `again`, of so many octets, is what was sent first, but perhaps for the cookie. */
+static bool is_same_query(const struct sim_socket *socket, const uint8_t *again, size_t len)
+{
+  struct sim_query query;
+  size_t shared = len < socket->payload_len ? len - 1 : len; /* all but the length of the options */
+
+  return sim_query_parse(&query, again, len) && memcmp(again, socket->payload, shared) == 0 &&
+         (len == socket->payload_len || !query.has_cookie);
+}
+
 static void do_send(struct sim_world *world, const struct aiodns_task *task)
 {
   struct sim_socket *socket = &world->socket[task->channel];
@@ -291,8 +302,9 @@ static void do_send(struct sim_world *world, const struct aiodns_task *task)
     return;
   }
   size_t len = aiodns_lookup_payload(&world->lookup, task->channel, payload);
-  if (len != socket->payload_len || memcmp(payload, socket->payload, len) != 0)
+  if (!is_same_query(socket, payload, len))
     sim_complain(world, "another payload on the same socket");
+  sim_query_parse(&socket->query, payload, len);
   count_datagram(world, task->channel);
   if (rng_chance(&world->net, world->send_failures)) {
     fact_of(world, task->channel)->refusals++;

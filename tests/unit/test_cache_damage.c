@@ -192,6 +192,7 @@ static void wild_fields_are_refused(void **state)
       {&addresses, FIELD(flags), AIODNS_RECORD_FLAGS + 1},
       {&addresses, FIELD(flags), AIODNS_RECORD_ONCE}, /* and it lives for longer than a second */
       {&addresses, FIELD(flags), 255},
+      {&addresses, FIELD(flags), AIODNS_RECORD_STALE}, /* and it expires only after it was stored */
       {&addresses, FIELD(name_len), 0},
       {&addresses, FIELD(name_len), 255},
       {&addresses, FIELD(names_len), 0},
@@ -236,6 +237,44 @@ static void wild_fields_are_refused(void **state)
 #endif
     memcpy(record.octets + wild[i].at, &value, wild[i].len);
     if (holds_signed(wild[i].said, &record, slot, START))
+      fail_msg("case %zu", i);
+  }
+}
+
+/* What was given beyond its time: whose times are those of a writer, that is. */
+#define LATER (START + AIODNS_CACHE_STALE_MAX_NS)
+
+static void wild_times_of_what_has_expired_are_refused(void **state)
+{
+  static const struct {
+    uint64_t expires_ns;
+    uint8_t flags, outcome;
+    bool good;
+  } rows[] = {
+      {LATER, AIODNS_RECORD_STALE, AIODNS_NO_NAME, true},
+      {LATER - SECOND, AIODNS_RECORD_STALE, AIODNS_NO_DATA, true},
+      {LATER - SECOND, AIODNS_RECORD_STALE, AIODNS_FAILED, false},
+      {LATER - SECOND, AIODNS_RECORD_STALE | AIODNS_RECORD_ONCE, AIODNS_NO_NAME, false},
+      {LATER + 1, AIODNS_RECORD_STALE, AIODNS_NO_NAME, false},
+      {LATER + SECOND, AIODNS_RECORD_STALE, AIODNS_NO_NAME, false},
+      {LATER - AIODNS_CACHE_STALE_MAX_NS, AIODNS_RECORD_STALE, AIODNS_NO_NAME, true},
+      {LATER - AIODNS_CACHE_STALE_MAX_NS - 1, AIODNS_RECORD_STALE, AIODNS_NO_NAME, false},
+      {UINT64_MAX, AIODNS_RECORD_STALE, AIODNS_NO_NAME, false},
+      {LATER - SECOND, 0, AIODNS_NO_NAME, false},
+  };
+  static union record record;
+  uint64_t buf[AIODNS_CACHE_SMALL / sizeof(uint64_t)];
+  (void)state;
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    uint8_t *slot = begin_with(&nothing, &record);
+    uint32_t number = (uint32_t)said_slot(&nothing);
+    record.slot.stored_ns = LATER;
+    record.slot.expires_ns = rows[i].expires_ns;
+    record.slot.flags = rows[i].flags;
+    record.slot.outcome = rows[i].outcome;
+    sign(&record);
+    memcpy(slot, &record, AIODNS_CACHE_LARGE);
+    if (aiodns_cache_copy(&cache, number, buf) != rows[i].good)
       fail_msg("case %zu", i);
   }
 }
@@ -404,6 +443,7 @@ int main(void)
       cmocka_unit_test_teardown(another_length_is_none, finish),
       cmocka_unit_test_teardown(a_file_of_random_octets_holds_nothing, finish),
       cmocka_unit_test_teardown(wild_fields_are_refused, finish),
+      cmocka_unit_test_teardown(wild_times_of_what_has_expired_are_refused, finish),
       cmocka_unit_test_teardown(addresses_of_a_type_without_them_are_refused, finish),
       cmocka_unit_test_teardown(names_that_do_not_end_are_refused, finish),
       cmocka_unit_test_teardown(random_fields_do_no_harm, finish),

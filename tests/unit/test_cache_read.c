@@ -186,6 +186,156 @@ static void other_ttls_are_for_all(void **state)
   }
 }
 
+/* ---- Beyond their time ---- */
+
+enum { LIMIT_S = 100 };
+
+static struct aiodns_answer late;
+static struct aiodns_record_facts late_facts;
+
+/* What a lookup is told that may give what expired so long ago; `expired`: whose servers have failed. */
+static bool read_late(const struct said *said, uint64_t now_ns, uint64_t stale_s, bool expired)
+{
+  struct aiodns_name name;
+  struct aiodns_cache_wish wish;
+  said_wish(said, said->text, now_ns, &name, &wish);
+  wish.stale_ns = stale_s * SECOND;
+  wish.expired = expired;
+  bool found = said_read_wish(&wish, &late, &late_facts);
+  if (found)
+    assert_true(said_is(said, said->text, &late));
+  aiodns_answer_done(&late); /* its numbers stay */
+  return found;
+}
+
+/* By one that asks only for what is valid; and it is told the same of what has expired then, or nothing. */
+static bool is_told(const struct said *said, uint64_t now_ns, uint64_t stale_s)
+{
+  assert_false(read_late(said, now_ns, stale_s, false));
+  assert_true(late_facts.expired);
+  if (!late_facts.lapsed) {
+    assert_int_equal(late_facts.lapsed_ns, 0);
+    return false;
+  }
+  assert_int_equal(late_facts.lapsed, said->outcome);
+  return true;
+}
+
+static void what_has_expired_is_given_until_the_limit(void **state)
+{
+  static const struct said none = {.text = "none.example", .type = AIODNS_TYPE_A, .outcome = AIODNS_NO_NAME},
+                           large = {.text = "b.example",
+                                    .type = AIODNS_TYPE_AAAA,
+                                    .outcome = AIODNS_ANSWER,
+                                    .addresses = 200,
+                                    .salt = 5};
+  const struct said *const said[] = {&four, &no_six, &none, &large};
+  const uint64_t end = START + SECOND;
+  (void)state;
+  for (int i = 0; i < 4; i++) {
+    must_store(said[i], START, SECOND);
+    assert_true(read_late(said[i], end - 1, LIMIT_S, true));
+    assert_int_equal(late_facts.flags, 0);
+    assert_int_equal(late_facts.lapsed_ns, 0);
+    assert_int_equal(late.ttl_s, 1);
+    const uint64_t ages[] = {0, 1, SECOND, 70 * SECOND - 1, 70 * SECOND, 99 * SECOND, LIMIT_S * SECOND - 1};
+    for (unsigned k = 0; k < sizeof ages / sizeof ages[0]; k++) {
+      uint64_t now = end + ages[k], left = LIMIT_S * SECOND - ages[k];
+      assert_true(is_told(said[i], now, LIMIT_S));
+      assert_int_equal(late_facts.lapsed_ns, end);
+      assert_true(read_late(said[i], now, LIMIT_S, true));
+      assert_int_equal(late_facts.flags, AIODNS_RECORD_STALE);
+      assert_false(late_facts.expired);
+      assert_int_equal(late_facts.lapsed, 0);
+      assert_int_equal(late_facts.lapsed_ns, end);
+      assert_int_equal(late_facts.expires_ns, now + (left < 30 * SECOND ? left : 30 * SECOND));
+      assert_int_equal(late.ttl_s, left < 30 * SECOND ? (left + SECOND - 1) / SECOND : 30);
+    }
+    assert_false(read_late(said[i], end + LIMIT_S * SECOND, LIMIT_S, true));
+    assert_false(is_told(said[i], end + LIMIT_S * SECOND, LIMIT_S));
+  }
+}
+
+static void nothing_that_has_expired_is_given_where_that_is_off(void **state)
+{
+  (void)state;
+  must_store(&four, START, SECOND);
+  assert_false(read_late(&four, START + SECOND, 0, true));
+  assert_false(is_told(&four, START + SECOND, 0));
+}
+
+static void failures_and_ttl_0_are_not_given_again(void **state)
+{
+  static const struct said failed = {
+      .text = "failed.example", .type = AIODNS_TYPE_A, .outcome = AIODNS_FAILED};
+  (void)state;
+  must_store(&failed, START, SECOND);
+  assert_false(read_late(&failed, START + SECOND, LIMIT_S, true));
+  assert_false(is_told(&failed, START + SECOND, LIMIT_S));
+  must_store(&four, START, 0);
+  for (uint64_t age = 0; age < 5; age++) {
+    assert_false(read_late(&four, START + age * SECOND, LIMIT_S, true));
+    assert_false(is_told(&four, START + age * SECOND, LIMIT_S));
+  }
+}
+
+/* Stored at START, for a second; and again as stale. */
+static void store_again(const struct said *said, uint64_t now_ns)
+{
+  struct said again = *said;
+  again.flags |= AIODNS_RECORD_STALE;
+  must_store(&again, now_ns, now_ns - (START + SECOND));
+}
+
+static void what_was_given_holds_for_half_a_minute(void **state)
+{
+  const uint64_t given = START + 10 * SECOND, end = given + 30 * SECOND;
+  (void)state;
+  must_store(&four, START, SECOND);
+  store_again(&four, given);
+  for (int expired = 0; expired < 2; expired++) {
+    assert_true(read_late(&four, given, LIMIT_S, expired));
+    assert_int_equal(late.ttl_s, 30);
+    assert_int_equal(late_facts.flags, AIODNS_RECORD_STALE);
+    assert_int_equal(late_facts.stored_ns, given);
+    assert_int_equal(late_facts.expires_ns, end);
+    assert_int_equal(late_facts.lapsed_ns, 0); /* it needs not be stored again */
+    assert_true(read_late(&four, given - AIODNS_CACHE_TICK_NS, LIMIT_S, expired));
+    assert_int_equal(late.ttl_s, 30);
+    assert_true(read_late(&four, end - 1, LIMIT_S, expired));
+    assert_int_equal(late.ttl_s, 1);
+  }
+  assert_true(is_told(&four, end, LIMIT_S));
+  assert_true(read_late(&four, end, LIMIT_S, true));
+  assert_int_equal(late.ttl_s, 30);
+  assert_int_equal(late_facts.lapsed_ns, START + SECOND); /* as at first */
+  assert_false(read_late(&four, given - AIODNS_CACHE_TICK_NS - 1, LIMIT_S, true));
+}
+
+static void what_was_given_ends_with_the_limit(void **state)
+{
+  const uint64_t given = START + 10 * SECOND, limit = START + SECOND + 20 * SECOND;
+  (void)state;
+  must_store(&four, START, SECOND);
+  store_again(&four, given);
+  assert_true(read_late(&four, given, 20, false));
+  assert_int_equal(late.ttl_s, 11);
+  assert_int_equal(late_facts.expires_ns, limit);
+  assert_true(read_late(&four, limit - 1, 20, false));
+  assert_false(read_late(&four, limit, 20, true));
+  assert_false(is_told(&four, limit, 20));
+}
+
+static void what_was_given_is_expired_where_that_is_off(void **state)
+{
+  (void)state;
+  must_store(&four, START, SECOND);
+  store_again(&four, START + 10 * SECOND);
+  assert_false(read_late(&four, START + 10 * SECOND, 0, true));
+  assert_false(is_told(&four, START + 10 * SECOND, 0));
+  assert_false(said_holds(&four, START + 10 * SECOND));
+}
+
 /* ---- Whose turn it is ---- */
 
 static void must_begin_with(const struct said *said, uint32_t turn, unsigned first)
@@ -413,6 +563,12 @@ int main(void)
       cmocka_unit_test_setup_teardown(ttl_0_is_for_those_who_wait, begin, finish),
       cmocka_unit_test_setup_teardown(a_clock_that_is_behind_adds_nothing, begin, finish),
       cmocka_unit_test_setup_teardown(other_ttls_are_for_all, begin, finish),
+      cmocka_unit_test_setup_teardown(what_has_expired_is_given_until_the_limit, begin, finish),
+      cmocka_unit_test_setup_teardown(nothing_that_has_expired_is_given_where_that_is_off, begin, finish),
+      cmocka_unit_test_setup_teardown(failures_and_ttl_0_are_not_given_again, begin, finish),
+      cmocka_unit_test_setup_teardown(what_was_given_holds_for_half_a_minute, begin, finish),
+      cmocka_unit_test_setup_teardown(what_was_given_ends_with_the_limit, begin, finish),
+      cmocka_unit_test_setup_teardown(what_was_given_is_expired_where_that_is_off, begin, finish),
       cmocka_unit_test_setup_teardown(each_address_comes_first_in_turn, begin, finish),
       cmocka_unit_test_setup_teardown(the_name_is_as_in_all_answers, begin, finish),
       cmocka_unit_test_setup_teardown(memory_that_runs_out_is_told, begin, finish),

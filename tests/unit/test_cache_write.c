@@ -21,6 +21,12 @@ static void must_store(const struct said *said, uint64_t now_ns, uint64_t life_n
 
 /* ---- One question ---- */
 
+static struct said stale_of(struct said said)
+{
+  said.flags |= AIODNS_RECORD_STALE;
+  return said;
+}
+
 static struct said answer_of(uint16_t addresses, uint32_t salt)
 {
   return (struct said){.text = "www.example",
@@ -441,6 +447,87 @@ static void without_room_all_that_is_there_is_right(void **state)
   as_the_model_says(false);
 }
 
+/* ---- What was given beyond its time ---- */
+
+static struct aiodns_slot head_of(const struct said *said)
+{
+  struct aiodns_slot head;
+  memcpy(&head, cachefile_slot((uint32_t)said_slot(said)), sizeof head);
+  return head;
+}
+
+static void what_was_given_keeps_its_expiry(void **state)
+{
+  static const uint16_t addresses[] = {1, 200};
+  (void)state;
+  for (unsigned i = 0; i < 2; i++) {
+    cachefile_begin(2, 2);
+    struct said said = answer_of(addresses[i], 1), stale = stale_of(said);
+    must_store(&said, START, SECOND);
+    uint32_t number = (uint32_t)said_slot(&said);
+    for (uint64_t now = START + 2 * SECOND; now < START + 200 * SECOND; now += 33 * SECOND) {
+      must_store(&stale, now, now - START - SECOND);
+      struct aiodns_slot head = head_of(&said);
+      assert_int_equal(said_slot(&said), number);
+      assert_int_equal(head.flags, AIODNS_RECORD_STALE);
+      assert_int_equal(head.stored_ns, now);
+      assert_int_equal(head.expires_ns, START + SECOND);
+    }
+    must_store(&said, START + 300 * SECOND, SECOND);
+    assert_int_equal(head_of(&said).flags, 0);
+    assert_true(said_holds(&said, START + 300 * SECOND));
+  }
+}
+
+/* Two that store within one nanosecond: the later time of storing changes nothing of the expiry. */
+static void what_was_given_twice_at_once_keeps_its_expiry(void **state)
+{
+  struct said said = answer_of(1, 1), stale = stale_of(said);
+  (void)state;
+  cachefile_begin(2, 2);
+  must_store(&said, START, SECOND);
+  for (unsigned i = 0; i < 3; i++) {
+    must_store(&stale, START + 2 * SECOND, SECOND);
+    assert_int_equal(head_of(&said).stored_ns, START + 2 * SECOND + i);
+    assert_int_equal(head_of(&said).expires_ns, START + SECOND);
+  }
+}
+
+/* A full set: what was given holds its place for 30 s as what is valid does, then it goes before that. */
+static void what_was_given_goes_when_its_half_minute_is_over(void **state)
+{
+  static char names[AIODNS_CACHE_WAYS + 2][32];
+  (void)state;
+  for (unsigned late_s = 0; late_s < 60; late_s += 29) {
+    struct said said[AIODNS_CACHE_WAYS + 2];
+    unsigned count = 0;
+    uint32_t set = 0;
+    cachefile_begin(2, 2);
+    for (unsigned i = 0; count < AIODNS_CACHE_WAYS + 2; i++) {
+      struct aiodns_name name;
+      struct aiodns_question question;
+      said[count] = answer_of(1, count + 1);
+      snprintf(names[count], sizeof names[count], "n%u.example", i);
+      said[count].text = names[count];
+      said_question(&said[count], &name, &question);
+      uint32_t first = aiodns_cache_set(&cache, aiodns_cache_hash(&cache, &question), false);
+      if (count == 0)
+        set = first;
+      count += first == set;
+    }
+    must_store(&said[0], START, SECOND);
+    for (unsigned i = 1; i < AIODNS_CACHE_WAYS; i++)
+      must_store(&said[i], START, 1000 * SECOND);
+    struct said stale = stale_of(said[0]);
+    must_store(&stale, START + 10 * SECOND, 9 * SECOND);
+    bool over = late_s >= 30;
+    assert_int_equal(
+        said_store(&said[AIODNS_CACHE_WAYS], START + (10 + (uint64_t)late_s) * SECOND, 1000 * SECOND),
+        over ? AIODNS_CACHE_STORED : AIODNS_CACHE_STORED_EVICTING);
+    assert_int_equal(said_slot(&said[0]) < 0, over);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -458,6 +545,9 @@ int main(void)
       cmocka_unit_test_teardown(only_the_same_failure_makes_it_longer, finish),
       cmocka_unit_test_teardown(a_record_that_is_cut_is_told, finish),
       cmocka_unit_test_teardown(an_emptied_slot_keeps_nothing, finish),
+      cmocka_unit_test_teardown(what_was_given_keeps_its_expiry, finish),
+      cmocka_unit_test_teardown(what_was_given_twice_at_once_keeps_its_expiry, finish),
+      cmocka_unit_test_teardown(what_was_given_goes_when_its_half_minute_is_over, finish),
       cmocka_unit_test_teardown(with_room_all_is_there, finish),
       cmocka_unit_test_teardown(without_room_all_that_is_there_is_right, finish),
   };

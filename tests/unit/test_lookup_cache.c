@@ -20,6 +20,7 @@ struct row {
   uint16_t type;
   enum aiodns_outcome outcome;
   uint8_t flags;
+  bool lapsed; /* found only where what has expired is wanted */
 };
 
 static struct row rows[ROWS_MAX];
@@ -29,6 +30,7 @@ static unsigned row_count;
 static int taken_for[2];
 static struct row comes[2]; /* when it is over; name NULL: nothing */
 static unsigned claims, settled, kept, vain;
+static struct row last_kept;
 
 static struct aiodns_conf conf;
 static struct aiodns_lookup lookup;
@@ -51,7 +53,7 @@ static struct row *row_of(const struct aiodns_name *name, uint16_t type)
 static void know(const char *name, uint16_t type, enum aiodns_outcome outcome, uint8_t flags)
 {
   assert_true(row_count < ROWS_MAX);
-  rows[row_count++] = (struct row){name, type, outcome, flags};
+  rows[row_count++] = (struct row){.name = name, .type = type, .outcome = outcome, .flags = flags};
 }
 
 static unsigned recall(void *source, const struct aiodns_name *name, const uint16_t type[2], unsigned wanted,
@@ -64,6 +66,12 @@ static unsigned recall(void *source, const struct aiodns_name *name, const uint1
     const struct row *row = wanted >> i & 1 ? row_of(name, type[i]) : NULL;
     if (!row || row->outcome == AIODNS_PENDING)
       continue;
+    if (wanted & AIODNS_RECALL_EXPIRED && row->outcome == AIODNS_FAILED)
+      continue;
+    if (row->lapsed && !(wanted & AIODNS_RECALL_EXPIRED)) {
+      flags[i] = (uint8_t)row->outcome;
+      continue;
+    }
     assert_int_equal(to[i].outcome, AIODNS_PENDING);
     to[i].outcome = row->outcome;
     to[i].ttl_s = 60;
@@ -72,7 +80,7 @@ static unsigned recall(void *source, const struct aiodns_name *name, const uint1
       assert_true(to[i].address_len == 0 ? aiodns_answer_add_name(&to[i], "host.test", 9, true)
                                          : aiodns_answer_add_address(&to[i], address));
     }
-    flags[i] = row->flags;
+    flags[i] = row->lapsed ? row->flags | AIODNS_RECORD_STALE : row->flags;
     found |= 1u << i;
   }
   return found;
@@ -102,9 +110,7 @@ static void keep(void *source, const struct aiodns_name *name, uint16_t type,
 {
   (void)source;
   (void)name;
-  (void)type;
-  (void)what;
-  (void)flags;
+  last_kept = (struct row){.type = type, .outcome = what->outcome, .flags = flags};
   kept++;
 }
 
@@ -148,6 +154,12 @@ static int setup(void **state)
   comes[0].name = comes[1].name = NULL;
   now_us = START_US;
   return 0;
+}
+
+static void know_lapsed(const char *name, uint16_t type, enum aiodns_outcome outcome)
+{
+  know(name, type, outcome, 0);
+  rows[row_count - 1].lapsed = true;
 }
 
 static struct aiodns_name wire_of(const char *text)
@@ -289,11 +301,16 @@ static void both_lookups_agree(void **state)
 
   for (unsigned table = 0; table < RANDOM_TABLES; table++) {
     setup(state);
+    conf.serve_stale_s = table % 2 * 3600;
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
       for (unsigned k = 0; k < 2; k++) {
         uint8_t flags = (uint8_t)(unit_random(4) == 0 ? AIODNS_RECORD_ALIASED : 0);
         flags |= (uint8_t)(unit_random(2) ? AIODNS_RECORD_SERVFAIL : 0);
-        know(names[i], k ? AIODNS_TYPE_AAAA : AIODNS_TYPE_A, any_outcome(), flags);
+        flags |= (uint8_t)(conf.serve_stale_s > 0 && unit_random(3) == 0 ? AIODNS_RECORD_STALE : 0);
+        enum aiodns_outcome known = any_outcome();
+        if (known == AIODNS_FAILED && conf.serve_stale_s > 0)
+          known = AIODNS_PENDING; /* there might be something better: the machine looks for it */
+        know(names[i], k ? AIODNS_TYPE_AAAA : AIODNS_TYPE_A, known, flags);
       }
     conf.ndots = (uint8_t)(1 + unit_random(2));
     conf.no_aaaa = unit_random(8) == 0;
@@ -328,7 +345,7 @@ static void flight_that_ends_well_is_waited_for(void **state)
 {
   (void)state;
   taken_for[0] = 4;
-  comes[0] = (struct row){"host.test", AIODNS_TYPE_A, AIODNS_ANSWER, 0};
+  comes[0] = (struct row){.name = "host.test", .type = AIODNS_TYPE_A, .outcome = AIODNS_ANSWER};
   begin("host.test.", AF_INET);
   go_on();
   assert_true(lookup.ended);
@@ -382,8 +399,8 @@ static void wait_is_a_quarter_of_a_short_deadline(void **state)
 static void wait_is_bounded_over_all_candidates(void **state)
 {
   (void)state;
-  taken_for[0] = 60;
-  comes[0] = (struct row){"host.a.test", AIODNS_TYPE_A, AIODNS_NO_NAME, 0};
+  taken_for[0] = 20;
+  comes[0] = (struct row){.name = "host.a.test", .type = AIODNS_TYPE_A, .outcome = AIODNS_NO_NAME};
   begin("host", AF_INET);
   while (taken_for[0] > 0) {
     now_us = aiodns_lookup_due(&lookup);
@@ -402,8 +419,8 @@ static void each_family_waits_for_its_own_flight(void **state)
   (void)state;
   taken_for[0] = 3;
   taken_for[1] = 6;
-  comes[0] = (struct row){"host.test", AIODNS_TYPE_A, AIODNS_ANSWER, 0};
-  comes[1] = (struct row){"host.test", AIODNS_TYPE_AAAA, AIODNS_ANSWER, 0};
+  comes[0] = (struct row){.name = "host.test", .type = AIODNS_TYPE_A, .outcome = AIODNS_ANSWER};
+  comes[1] = (struct row){.name = "host.test", .type = AIODNS_TYPE_AAAA, .outcome = AIODNS_ANSWER};
   begin("host.test.", AF_UNSPEC);
   go_on();
   assert_true(lookup.ended);
@@ -431,7 +448,7 @@ static void answer_before_the_claim_is_not_asked_for(void **state)
 {
   (void)state;
   taken_for[0] = 1;
-  comes[0] = (struct row){"host.test", AIODNS_TYPE_A, AIODNS_NO_DATA, 0};
+  comes[0] = (struct row){.name = "host.test", .type = AIODNS_TYPE_A, .outcome = AIODNS_NO_DATA};
   begin("host.test.", AF_INET);
   go_on();
   assert_int_equal(lookup.outcome, AIODNS_NO_DATA);
@@ -449,6 +466,332 @@ static void claims_are_given_back_with_each_candidate(void **state)
   assert_int_equal(lookup.outcome, AIODNS_ANSWER);
   assert_int_equal(settled, 2);
   assert_int_equal(claims, 0);
+  finish();
+}
+
+/* ---- What has expired, where servers fail ---- */
+
+enum { STALE_MS = AIODNS_STALE_WAIT_US / MS };
+
+static int setup_stale(void **state)
+{
+  setup(state);
+  conf.serve_stale_s = 3600;
+  conf.letters = AIODNS_LETTERS_OFF; /* NXDOMAIN needs no probe */
+  return 0;
+}
+
+/* A reply to what the channel asks: with an address of its type, if it is without an error. */
+static void reply(unsigned channel, uint8_t rcode, bool addresses)
+{
+  uint8_t message[AIODNS_PAYLOAD_MAX + 32];
+  size_t len = 12;
+
+  aiodns_lookup_payload(&lookup, channel, message);
+  while (message[len] > 0)
+    len += message[len] + (size_t)1;
+  len += 1 + 4;
+  message[2] |= 0x80;
+  message[3] = 0x80 | rcode;
+  memset(message + 4, 0, 8);
+  message[5] = 1;
+  if (addresses) {
+    uint8_t type = message[len - 3], room = type == AIODNS_TYPE_A ? 4 : 16;
+    const uint8_t record[] = {0xc0, 12, 0, type, 0, 1, 0, 0, 0, 60, 0, room};
+    memcpy(message + len, record, sizeof record);
+    memset(message + len + sizeof record, 9, room);
+    len += sizeof record + room;
+    message[7] = 1;
+  }
+  aiodns_lookup_received(&lookup, channel, message, len, len, now_us);
+  aiodns_lookup_elapsed(&lookup, now_us);
+  do_tasks();
+}
+
+static void reply_to_family(unsigned i, uint8_t rcode, bool addresses)
+{
+  reply(i * AIODNS_QUERY_CHANNELS, rcode, addresses);
+}
+
+/* To the end, with nothing but silence. */
+static void wait_out(void)
+{
+  while (!lookup.ended) {
+    now_us = aiodns_lookup_due(&lookup);
+    aiodns_lookup_elapsed(&lookup, now_us);
+    do_tasks();
+  }
+}
+
+static int64_t waited_ms(void)
+{
+  return (now_us - START_US) / MS;
+}
+
+static void silence_is_waited_for_until_the_timer(void **state)
+{
+  (void)state;
+  know_lapsed("host.test", AIODNS_TYPE_A, AIODNS_ANSWER);
+  begin("host.test.", AF_INET);
+  assert_int_equal(opened, 1);
+  wait_out();
+  assert_int_equal(waited_ms(), STALE_MS);
+  assert_int_equal(lookup.outcome, AIODNS_ANSWER);
+  assert_int_equal(answer[0].outcome, AIODNS_ANSWER);
+  assert_int_equal(answer[0].address_count, 1);
+  assert_int_equal(lookup.timed_out, 1);
+  assert_int_equal(kept, 1);
+  assert_int_equal(last_kept.flags, AIODNS_RECORD_STALE);
+  assert_int_equal(last_kept.outcome, AIODNS_ANSWER);
+  finish();
+}
+
+static void off_means_off(void **state)
+{
+  (void)state;
+  conf.serve_stale_s = 0;
+  know_lapsed("host.test", AIODNS_TYPE_A, AIODNS_ANSWER);
+  begin("host.test.", AF_INET);
+  wait_out();
+  assert_int_equal(waited_ms(), 10000);
+  assert_int_equal(lookup.outcome, AIODNS_FAILED);
+  assert_int_equal(kept, 0);
+  finish();
+}
+
+/* Nothing to give, or nothing that would help: servers get all the time there is. */
+static void without_an_answer_the_deadline_counts(void **state)
+{
+  static const enum aiodns_outcome outcomes[] = {AIODNS_PENDING, AIODNS_NO_NAME, AIODNS_NO_DATA};
+  for (unsigned i = 0; i < 3; i++) {
+    setup_stale(state);
+    know_lapsed("host.test", AIODNS_TYPE_A, outcomes[i]);
+    begin("host.test.", AF_INET);
+    wait_out();
+    assert_int_equal(waited_ms(), 10000);
+    assert_int_equal(lookup.outcome, AIODNS_FAILED);
+    finish();
+  }
+}
+
+static void errors_of_servers_are_not_waited_for(void **state)
+{
+  static const uint8_t rcodes[] = {AIODNS_RCODE_SERVFAIL, AIODNS_RCODE_REFUSED};
+  for (unsigned i = 0; i < 2; i++) {
+    setup_stale(state);
+    conf.attempts = 1;
+    know_lapsed("host.test", AIODNS_TYPE_A, AIODNS_ANSWER);
+    begin("host.test.", AF_INET);
+    reply_to_family(0, rcodes[i], false);
+    assert_true(lookup.ended);
+    assert_int_equal(lookup.outcome, AIODNS_ANSWER);
+    assert_int_equal(lookup.timed_out, 0);
+    assert_int_equal(kept, 1); /* and no failure */
+    assert_int_equal(last_kept.flags, AIODNS_RECORD_STALE);
+    finish();
+  }
+}
+
+static void what_a_server_says_is_the_answer(void **state)
+{
+  static const struct {
+    uint8_t rcode;
+    bool addresses;
+    enum aiodns_outcome outcome;
+  } rows_of[] = {{0, true, AIODNS_ANSWER}, {0, false, AIODNS_NO_DATA}, {3, false, AIODNS_NO_NAME}};
+  for (unsigned i = 0; i < 3; i++) {
+    setup_stale(state);
+    know_lapsed("host.test", AIODNS_TYPE_A, AIODNS_ANSWER);
+    begin("host.test.", AF_INET);
+    now_us += AIODNS_STALE_WAIT_US - 1;
+    reply_to_family(0, rows_of[i].rcode, rows_of[i].addresses);
+    assert_true(lookup.ended);
+    assert_int_equal(lookup.outcome, rows_of[i].outcome);
+    assert_int_equal(lookup.stale, 0);
+    if (rows_of[i].addresses)
+      assert_int_equal(answer[0].addresses.data[0], 9);
+    finish();
+  }
+}
+
+static void a_family_that_fails_is_beside_one_that_was_answered(void **state)
+{
+  for (unsigned i = 0; i < 2; i++) {
+    setup_stale(state);
+    know_lapsed("host.test", AIODNS_TYPE_A, AIODNS_ANSWER);
+    know_lapsed("host.test", AIODNS_TYPE_AAAA, AIODNS_ANSWER);
+    begin("host.test.", AF_UNSPEC);
+    reply_to_family(i, 0, true);
+    assert_false(lookup.ended);
+    wait_out();
+    assert_int_equal(lookup.outcome, AIODNS_ANSWER);
+    assert_int_equal(answer[0].outcome, AIODNS_ANSWER);
+    assert_int_equal(answer[1].outcome, AIODNS_ANSWER);
+    assert_int_equal(answer[i].addresses.data[0], 9);
+    assert_int_equal(answer[1 - i].addresses.data[0], 192);
+    assert_int_equal(lookup.stale, 2 >> i);
+    assert_true(waited_ms() <= STALE_MS);
+    finish();
+  }
+}
+
+static void no_such_name_is_for_both_families(void **state)
+{
+  for (unsigned i = 0; i < 2; i++) {
+    setup_stale(state);
+    know_lapsed("host.test", AIODNS_TYPE_A, AIODNS_ANSWER);
+    know_lapsed("host.test", AIODNS_TYPE_AAAA, AIODNS_ANSWER);
+    begin("host.test.", AF_UNSPEC);
+    reply_to_family(i, 3, false);
+    wait_out();
+    assert_int_equal(lookup.outcome, AIODNS_NO_NAME);
+    assert_int_equal(lookup.stale, 0);
+    finish();
+  }
+}
+
+/* A name of IPv4 alone: that there is nothing else comes with it, and is not asked for again at once. */
+static void no_data_is_given_beside_an_answer(void **state)
+{
+  (void)state;
+  conf.strict_error = true;
+  know_lapsed("host.test", AIODNS_TYPE_A, AIODNS_ANSWER);
+  know_lapsed("host.test", AIODNS_TYPE_AAAA, AIODNS_NO_DATA);
+  begin("host.test.", AF_UNSPEC);
+  wait_out();
+  assert_int_equal(lookup.outcome, AIODNS_ANSWER);
+  assert_int_equal(answer[1].outcome, AIODNS_NO_DATA);
+  assert_int_equal(kept, 2);
+  finish();
+}
+
+static void failure_in_the_cache_hides_nothing(void **state)
+{
+  enum aiodns_outcome outcome;
+  (void)state;
+  know("host.test", AIODNS_TYPE_A, AIODNS_FAILED, AIODNS_RECORD_SERVFAIL);
+  assert_false(from_cache("host.test.", AF_INET, &outcome));
+  forget_answers();
+  begin("host.test.", AF_INET);
+  assert_true(lookup.ended);
+  assert_int_equal(opened, 0);
+  assert_int_equal(lookup.outcome, AIODNS_FAILED);
+  finish();
+  conf.serve_stale_s = 0;
+  assert_true(from_cache("host.test.", AF_INET, &outcome));
+  assert_int_equal(outcome, AIODNS_FAILED);
+  forget_answers();
+}
+
+/* Out of descriptors: told as such.  No way to any server: given, but nobody else's affair. */
+static void what_only_this_process_suffers(void **state)
+{
+  static const struct {
+    int error;
+    enum aiodns_outcome outcome;
+  } errors[] = {{EMFILE, AIODNS_LOCAL}, {EPERM, AIODNS_UNUSABLE}, {ENETUNREACH, AIODNS_ANSWER}};
+  for (unsigned i = 0; i < 3; i++) {
+    setup_stale(state);
+    know_lapsed("host.test", AIODNS_TYPE_A, AIODNS_ANSWER);
+    begin("host.test.", AF_INET);
+    for (unsigned k = 0; k < 16 && !lookup.ended; k++) {
+      aiodns_lookup_not_opened(&lookup, 0, errors[i].error, now_us);
+      do_tasks();
+    }
+    wait_out();
+    assert_int_equal(lookup.outcome, errors[i].outcome);
+    assert_int_equal(kept, 0);
+    finish();
+  }
+}
+
+static void search_list_goes_on_behind_what_did_not_exist(void **state)
+{
+  (void)state;
+  conf.ndots = 2;
+  know_lapsed("x.y.a.test", AIODNS_TYPE_A, AIODNS_NO_NAME);
+  know_lapsed("x.y.b.test", AIODNS_TYPE_A, AIODNS_ANSWER);
+  begin("x.y", AF_INET);
+  wait_out();
+  assert_int_equal(lookup.outcome, AIODNS_ANSWER);
+  assert_int_equal(waited_ms(), 2 * STALE_MS);
+  assert_int_equal(kept, 2);
+  finish();
+  /* Half a minute long both are known. */
+  setup_stale(state);
+  conf.ndots = 2;
+  know("x.y.a.test", AIODNS_TYPE_A, AIODNS_NO_NAME, AIODNS_RECORD_STALE);
+  know("x.y.b.test", AIODNS_TYPE_A, AIODNS_ANSWER, AIODNS_RECORD_STALE);
+  enum aiodns_outcome outcome;
+  assert_true(from_cache("x.y", AF_INET, &outcome));
+  assert_int_equal(outcome, AIODNS_ANSWER);
+  forget_answers();
+}
+
+/* What was negative is never the verdict, in the cache neither. */
+static void what_was_negative_is_a_failure(void **state)
+{
+  static const enum aiodns_outcome outcomes[] = {AIODNS_NO_NAME, AIODNS_NO_DATA};
+  for (unsigned i = 0; i < 2; i++) {
+    enum aiodns_outcome outcome;
+    setup_stale(state);
+    know("host.test", AIODNS_TYPE_A, outcomes[i], AIODNS_RECORD_STALE);
+    assert_true(from_cache("host.test.", AF_INET, &outcome));
+    assert_int_equal(outcome, AIODNS_FAILED);
+    forget_answers();
+    begin("host.test.", AF_INET);
+    assert_true(lookup.ended);
+    assert_int_equal(lookup.outcome, AIODNS_FAILED);
+    finish();
+  }
+}
+
+/* What one server has just said of the name counts for the type that was given again, too. */
+static void no_such_name_comes_before_what_was_given(void **state)
+{
+  (void)state;
+  know("host.test", AIODNS_TYPE_A, AIODNS_ANSWER, AIODNS_RECORD_STALE);
+  begin("host.test.", AF_UNSPEC);
+  assert_int_equal(opened, 1);
+  reply_to_family(1, 3, false);
+  assert_true(lookup.ended);
+  assert_int_equal(lookup.outcome, AIODNS_NO_NAME);
+  finish();
+}
+
+/* With random letters, so that NXDOMAIN is doubted: the probe goes to the server that said so. */
+static void no_such_name_beside_what_was_given_is_probed(void **state)
+{
+  static const enum aiodns_outcome outcomes[] = {AIODNS_ANSWER, AIODNS_NO_NAME};
+  for (unsigned i = 0; i < 2; i++) {
+    setup_stale(state);
+    conf.letters = AIODNS_LETTERS_ON;
+    know("host.test", AIODNS_TYPE_A, outcomes[i], AIODNS_RECORD_STALE);
+    begin("host.test.", AF_UNSPEC);
+    reply_to_family(1, 3, false);
+    assert_false(lookup.ended);
+    assert_true(lookup.probing);
+    assert_int_equal(lookup.candidate_server, 0); /* whoever has said so */
+    reply_to_family(0, 3, false);
+    assert_true(lookup.ended);
+    assert_int_equal(lookup.outcome, AIODNS_NO_NAME);
+    assert_int_equal(kept, 2); /* of both types: nothing of before is left */
+    assert_int_equal(last_kept.flags, 0);
+    finish();
+  }
+}
+
+/* While a probe is out nothing is given: that the name does not exist stands, unless a server contradicts. */
+static void silence_of_a_probe_gives_nothing(void **state)
+{
+  (void)state;
+  conf.letters = AIODNS_LETTERS_ON;
+  know_lapsed("host.test", AIODNS_TYPE_A, AIODNS_ANSWER);
+  begin("host.test.", AF_INET);
+  reply_to_family(0, 3, false);
+  assert_true(lookup.probing);
+  wait_out();
+  assert_int_equal(lookup.outcome, AIODNS_NO_NAME);
   finish();
 }
 
@@ -470,6 +813,21 @@ int main(void)
       cmocka_unit_test_setup(one_family_asks_while_the_other_waits, setup),
       cmocka_unit_test_setup(answer_before_the_claim_is_not_asked_for, setup),
       cmocka_unit_test_setup(claims_are_given_back_with_each_candidate, setup),
+      cmocka_unit_test_setup(silence_is_waited_for_until_the_timer, setup_stale),
+      cmocka_unit_test_setup(off_means_off, setup_stale),
+      cmocka_unit_test_setup(without_an_answer_the_deadline_counts, setup_stale),
+      cmocka_unit_test_setup(errors_of_servers_are_not_waited_for, setup_stale),
+      cmocka_unit_test_setup(what_a_server_says_is_the_answer, setup_stale),
+      cmocka_unit_test_setup(a_family_that_fails_is_beside_one_that_was_answered, setup_stale),
+      cmocka_unit_test_setup(no_such_name_is_for_both_families, setup_stale),
+      cmocka_unit_test_setup(no_data_is_given_beside_an_answer, setup_stale),
+      cmocka_unit_test_setup(failure_in_the_cache_hides_nothing, setup_stale),
+      cmocka_unit_test_setup(what_only_this_process_suffers, setup_stale),
+      cmocka_unit_test_setup(search_list_goes_on_behind_what_did_not_exist, setup_stale),
+      cmocka_unit_test_setup(what_was_negative_is_a_failure, setup_stale),
+      cmocka_unit_test_setup(no_such_name_comes_before_what_was_given, setup_stale),
+      cmocka_unit_test_setup(no_such_name_beside_what_was_given_is_probed, setup_stale),
+      cmocka_unit_test_setup(silence_of_a_probe_gives_nothing, setup_stale),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,8 @@
 enum { ID = 0x1234 };
 
 static const uint8_t no_flip[AIODNS_FLIP_LEN];
+static const uint8_t own_cookie[AIODNS_COOKIE_LEN] = {0xc0, 0x0c, 1, 2,
+                                                      3,    4,    5, 6}; /* a pointer, to who misreads it */
 
 static struct aiodns_name from_text(const char *text)
 {
@@ -22,7 +24,7 @@ static struct aiodns_name from_text(const char *text)
 static struct aiodns_form form_of(const struct aiodns_name *name, const uint8_t *flip)
 {
   return (struct aiodns_form){
-      .name = name, .flip = flip, .type = AIODNS_TYPE_A, .id = ID, .recursion_desired = true};
+      .name = name, .flip = flip, .type = AIODNS_TYPE_A, .id = ID, .edns = true, .recursion_desired = true};
 }
 
 static bool is_letter(uint8_t c)
@@ -63,6 +65,26 @@ static void a_query_has_the_octets_of_the_rfcs(void **state)
   assert_memory_equal(buf, expected, sizeof expected);
 }
 
+static void a_query_with_a_cookie_has_the_octets_of_the_rfcs(void **state)
+{
+  static const uint8_t expected[] = "\x12\x34\x01\x00\0\1\0\0\0\0\0\1"
+                                    "\3www\3com\0\0\1\0\1"
+                                    "\0\0\x29\x04\xd0\0\0\0\0\0\x0c" /* RFC 7873 section 4: */
+                                    "\0\x0a\0\x08\xc0\x0c\1\2\3\4\5\6";
+  enum { LEN = sizeof expected - 1, OPT_LEN = 11 + 4 + AIODNS_COOKIE_LEN };
+  uint8_t buf[AIODNS_QUERY_MAX];
+  struct aiodns_name name = from_text("www.com");
+  struct aiodns_form form = form_of(&name, no_flip);
+  (void)state;
+  form.cookie = own_cookie;
+  assert_int_equal(aiodns_message_query(&form, buf), LEN);
+  assert_memory_equal(buf, expected, LEN);
+  form.edns = false; /* there is no place for it then */
+  assert_int_equal(aiodns_message_query(&form, buf), LEN - OPT_LEN);
+  assert_int_equal(buf[11], 0);
+  assert_memory_equal(buf + 12, expected + 12, LEN - OPT_LEN - 12);
+}
+
 static void a_plain_query_is_in_lower_case_without_edns(void **state)
 {
   static const uint8_t expected[] =
@@ -72,7 +94,8 @@ static void a_plain_query_is_in_lower_case_without_edns(void **state)
   struct aiodns_form form = form_of(&name, flip);
   (void)state;
   memset(flip, 0xff, sizeof flip);
-  form.plain = form.authentic_data = true;
+  form.lower = form.authentic_data = true;
+  form.edns = false;
   form.recursion_desired = false;
   assert_int_equal(aiodns_message_query(&form, buf), sizeof expected);
   assert_memory_equal(buf, expected, sizeof expected - 1);
@@ -91,6 +114,7 @@ static void the_longest_query_fits_its_buffer(void **state)
   struct aiodns_name name = from_text(text);
   struct aiodns_form form = form_of(&name, flip);
   assert_int_equal(name.len, AIODNS_NAME_MAX);
+  form.cookie = flip;
   assert_int_equal(aiodns_message_query(&form, buf), AIODNS_QUERY_MAX);
   for (size_t i = 0; i < 253; i++)
     if (text[i] == 'x')
@@ -109,10 +133,12 @@ static void queries_are_what_libresolv_reads(void **state)
       flip[i] = (uint8_t)unit_random(256);
     struct aiodns_form form = form_of(&name, flip);
     form.id = (uint16_t)unit_random(65536);
-    form.plain = unit_random(2);
+    form.lower = unit_random(2);
+    form.edns = unit_random(2);
     form.recursion_desired = unit_random(2);
     form.authentic_data = unit_random(2);
     form.type = unit_random(2) ? AIODNS_TYPE_A : AIODNS_TYPE_PTR;
+    form.cookie = unit_random(2) ? own_cookie : NULL;
     size_t len = aiodns_message_query(&form, buf);
 
     ns_msg msg;
@@ -128,7 +154,7 @@ static void queries_are_what_libresolv_reads(void **state)
     assert_int_equal(ns_msg_count(msg, ns_s_qd), 1);
     assert_int_equal(ns_msg_count(msg, ns_s_an), 0);
     assert_int_equal(ns_msg_count(msg, ns_s_ns), 0);
-    assert_int_equal(ns_msg_count(msg, ns_s_ar), form.plain ? 0 : 1);
+    assert_int_equal(ns_msg_count(msg, ns_s_ar), form.edns);
     assert_int_equal(ns_parserr(&msg, ns_s_qd, 0, &rr), 0);
     assert_int_equal(ns_rr_type(rr), form.type);
     assert_int_equal(ns_rr_class(rr), ns_c_in);
@@ -136,16 +162,16 @@ static void queries_are_what_libresolv_reads(void **state)
     assert_int_equal(strcasecmp(ns_rr_name(rr), text), 0);
     for (size_t i = 0; i < name.len; i++) {
       uint8_t sent = buf[WIRE_QUESTION + i], given = name.wire[i];
-      bool flipped = is_letter(given) && (form.plain ? given < 'a' : flip[i / 8] >> (i % 8) & 1);
+      bool flipped = is_letter(given) && (form.lower ? given < 'a' : flip[i / 8] >> (i % 8) & 1);
       assert_int_equal(sent, flipped ? given ^ 0x20 : given);
     }
-    if (!form.plain) {
+    if (form.edns) {
       assert_int_equal(ns_parserr(&msg, ns_s_ar, 0, &rr), 0);
       assert_string_equal(ns_rr_name(rr), ".");
       assert_int_equal(ns_rr_type(rr), ns_t_opt);
       assert_int_equal(ns_rr_class(rr), 1232); /* UDP payload size */
       assert_int_equal(ns_rr_ttl(rr), 0);      /* version 0, no DO */
-      assert_int_equal(ns_rr_rdlen(rr), 0);
+      assert_int_equal(ns_rr_rdlen(rr), form.cookie ? 4 + sizeof own_cookie : 0);
     }
   }
 }
@@ -166,7 +192,8 @@ static void flip_every_bit(const char *text, const uint8_t *flip, bool plain, bo
   uint8_t buf[600];
   struct aiodns_name name = from_text(text);
   struct aiodns_form form = form_of(&name, flip);
-  form.plain = plain;
+  form.lower = plain;
+  form.edns = !plain;
   size_t len = reply_to(&form, buf);
   size_t question_end = WIRE_QUESTION + (size_t)name.len + 4;
   assert_int_equal(match(&form, buf, len, any_case), AIODNS_MATCH_REPLY);
@@ -537,10 +564,241 @@ static void a_negative_ttl_comes_from_no_broken_soa(void **state)
   }
 }
 
+/* ---- Cookies ---- */
+
+static struct aiodns_name cookie_name;
+
+static struct aiodns_form cookie_form(void)
+{
+  cookie_name = from_text("www.example.com");
+  struct aiodns_form form = form_of(&cookie_name, no_flip);
+  form.cookie = own_cookie;
+  return form;
+}
+
+static enum aiodns_cookie cookie_of(const struct wire *wire)
+{
+  struct aiodns_form form = cookie_form();
+  return aiodns_message_cookie(&form, unit_on_cliff(wire->data, wire->len), wire->len);
+}
+
+static void begin_reply(struct wire *wire)
+{
+  wire_init(wire, ID, WIRE_QR | WIRE_RA);
+  wire_question(wire, "www.example.com", ns_t_a);
+}
+
+static void begin_opt(struct wire *wire)
+{
+  wire_begin(wire, WIRE_ADDITIONAL, "", ns_t_opt, 1232, 0);
+}
+
+static void put_option(struct wire *wire, unsigned option, const void *octets, size_t len)
+{
+  wire_u16(wire, option);
+  wire_u16(wire, (unsigned)len);
+  wire_octets(wire, octets, len);
+}
+
+enum { COOKIE = 10 };
+
+/* A reply whose OPT record has one cookie, of so many octets. */
+static struct wire with_cookie(const uint8_t *octets, size_t len)
+{
+  struct wire wire;
+  begin_reply(&wire);
+  begin_opt(&wire);
+  put_option(&wire, COOKIE, octets, len);
+  wire_end(&wire);
+  return wire;
+}
+
+static void a_cookie_is_right_with_all_its_octets_alone(void **state)
+{
+  uint8_t octets[40];
+  (void)state;
+  memset(octets, 0x5e, sizeof octets);
+  memcpy(octets, own_cookie, sizeof own_cookie);
+  for (size_t len = 0; len <= sizeof octets; len++) { /* the server's own is behind it */
+    struct wire wire = with_cookie(octets, len);
+    assert_int_equal(cookie_of(&wire), len < sizeof own_cookie ? AIODNS_COOKIE_WRONG : AIODNS_COOKIE_RIGHT);
+  }
+  for (size_t bit = 0; bit < 8 * sizeof octets; bit++) {
+    octets[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    struct wire wire = with_cookie(octets, sizeof octets);
+    assert_int_equal(cookie_of(&wire),
+                     bit < 8 * sizeof own_cookie ? AIODNS_COOKIE_WRONG : AIODNS_COOKIE_RIGHT);
+    octets[bit / 8] ^= (uint8_t)(1 << bit % 8);
+  }
+}
+
+static void a_reply_without_the_option_has_no_cookie(void **state)
+{
+  struct wire wire;
+  (void)state;
+  begin_reply(&wire);
+  assert_int_equal(cookie_of(&wire), AIODNS_COOKIE_NONE);
+  wire_a(&wire, "@12", 1, 1);
+  assert_int_equal(cookie_of(&wire), AIODNS_COOKIE_NONE);
+  begin_opt(&wire);
+  wire_end(&wire);
+  assert_int_equal(cookie_of(&wire), AIODNS_COOKIE_NONE);
+  begin_reply(&wire);
+  begin_opt(&wire);
+  put_option(&wire, COOKIE + 1, own_cookie, sizeof own_cookie);
+  put_option(&wire, COOKIE << 8, own_cookie, sizeof own_cookie);
+  wire_end(&wire);
+  assert_int_equal(cookie_of(&wire), AIODNS_COOKIE_NONE);
+  /* The octets of an option are one only in an OPT record. */
+  begin_reply(&wire);
+  wire_begin(&wire, WIRE_ADDITIONAL, "", ns_t_txt, ns_c_in, 0);
+  put_option(&wire, COOKIE, own_cookie, sizeof own_cookie);
+  wire_end(&wire);
+  assert_int_equal(cookie_of(&wire), AIODNS_COOKIE_NONE);
+}
+
+static void a_query_without_a_cookie_gets_none(void **state)
+{
+  struct wire wire = with_cookie(own_cookie, sizeof own_cookie);
+  struct aiodns_form form = cookie_form();
+  (void)state;
+  assert_int_equal(aiodns_message_cookie(&form, wire.data, wire.len), AIODNS_COOKIE_RIGHT);
+  form.edns = false;
+  assert_int_equal(aiodns_message_cookie(&form, wire.data, wire.len), AIODNS_COOKIE_NONE);
+  form.edns = true;
+  form.cookie = NULL;
+  assert_int_equal(aiodns_message_cookie(&form, wire.data, wire.len), AIODNS_COOKIE_NONE);
+}
+
+static void a_cookie_is_found_behind_other_options(void **state)
+{
+  static const uint8_t other[300] = {0, COOKIE, 0, AIODNS_COOKIE_LEN};
+  (void)state;
+  for (size_t len = 0; len <= sizeof other; len += 60) {
+    struct wire wire;
+    begin_reply(&wire);
+    begin_opt(&wire);
+    for (unsigned option = 8; option <= 12; option++)
+      if (option != COOKIE)
+        put_option(&wire, option, other, len);
+    put_option(&wire, COOKIE, own_cookie, sizeof own_cookie);
+    put_option(&wire, 15, other, len);
+    wire_end(&wire);
+    assert_int_equal(cookie_of(&wire), AIODNS_COOKIE_RIGHT);
+  }
+}
+
+/* RFC 7873 section 5.3 knows one alone; a second one cannot mend the first. */
+static void the_first_of_two_cookies_counts(void **state)
+{
+  static const uint8_t wrong[AIODNS_COOKIE_LEN];
+  (void)state;
+  for (unsigned wrong_first = 0; wrong_first < 2; wrong_first++) {
+    struct wire wire;
+    begin_reply(&wire);
+    begin_opt(&wire);
+    put_option(&wire, COOKIE, wrong_first ? wrong : own_cookie, AIODNS_COOKIE_LEN);
+    put_option(&wire, COOKIE, wrong_first ? own_cookie : wrong, AIODNS_COOKIE_LEN);
+    wire_end(&wire);
+    assert_int_equal(cookie_of(&wire), wrong_first ? AIODNS_COOKIE_WRONG : AIODNS_COOKIE_RIGHT);
+  }
+}
+
+/* Wherever the message ends, and whatever the record says of its length. */
+static void a_cookie_that_is_cut_off_is_none(void **state)
+{
+  struct wire wire = with_cookie(own_cookie, sizeof own_cookie);
+  size_t whole = wire.len, rdlength = wire.rdlength;
+  (void)state;
+  assert_int_equal(cookie_of(&wire), AIODNS_COOKIE_RIGHT);
+  for (wire.len = WIRE_QUESTION; wire.len < whole; wire.len++)
+    assert_int_equal(cookie_of(&wire), AIODNS_COOKIE_NONE);
+  wire.len = whole;
+  for (unsigned said = 0; said < 256; said++) {
+    wire.data[rdlength + 1] = (uint8_t)said;
+    assert_int_equal(cookie_of(&wire),
+                     said == 4 + AIODNS_COOKIE_LEN ? AIODNS_COOKIE_RIGHT : AIODNS_COOKIE_NONE);
+  }
+  wire.data[rdlength + 1] = 4 + AIODNS_COOKIE_LEN;
+  for (unsigned said = 0; said < 256; said++) { /* the option's own length */
+    wire.data[rdlength + 5] = (uint8_t)said;
+    enum aiodns_cookie expected = said < AIODNS_COOKIE_LEN    ? AIODNS_COOKIE_WRONG
+                                  : said == AIODNS_COOKIE_LEN ? AIODNS_COOKIE_RIGHT
+                                                              : AIODNS_COOKIE_NONE;
+    assert_int_equal(cookie_of(&wire), expected);
+  }
+}
+
+/* Behind records of every section, whose owners are pointers, names, or both. */
+static void a_cookie_is_found_behind_other_records(void **state)
+{
+  static const char *const owners[] = {"@12", "www.example.com", "", "mail.@16"};
+  (void)state;
+  for (unsigned i = 0; i < sizeof owners / sizeof *owners; i++) {
+    struct wire wire;
+    begin_reply(&wire);
+    for (unsigned n = 0; n < 20; n++)
+      wire_a(&wire, owners[i], 60, n);
+    wire_soa(&wire, WIRE_AUTHORITY, owners[i], 60, 60);
+    wire_begin(&wire, WIRE_ADDITIONAL, owners[i], ns_t_txt, ns_c_in, 60);
+    wire_octets(&wire, "\3abc", 4);
+    wire_end(&wire);
+    begin_opt(&wire);
+    put_option(&wire, COOKIE, own_cookie, sizeof own_cookie);
+    wire_end(&wire);
+    wire_begin(&wire, WIRE_ADDITIONAL, owners[i], ns_t_txt, ns_c_in, 60);
+    wire_end(&wire);
+    assert_int_equal(cookie_of(&wire), AIODNS_COOKIE_RIGHT);
+    wire.data[11] = 0; /* ARCOUNT: what is behind the other sections is nothing */
+    assert_int_equal(cookie_of(&wire), AIODNS_COOKIE_NONE);
+  }
+}
+
+static void a_header_that_counts_what_is_not_there_has_no_cookie(void **state)
+{
+  struct wire wire;
+  (void)state;
+  begin_reply(&wire);
+  memset(wire.data + 6, 0xff, 6);
+  assert_int_equal(cookie_of(&wire), AIODNS_COOKIE_NONE);
+  wire_a(&wire, "@12", 1, 1);
+  memset(wire.data + 6, 0xff, 6);
+  assert_int_equal(cookie_of(&wire), AIODNS_COOKIE_NONE);
+}
+
+/* Any octets behind the header; the reader stays within the message, which the cliff sees to. */
+static void a_cookie_of_any_octets_is_right_only_if_it_is_there(void **state)
+{
+  (void)state;
+  for (unsigned run = 0; run < 20000; run++) {
+    struct wire wire = with_cookie(own_cookie, sizeof own_cookie);
+    for (unsigned i = 0; i < 1 + run % 4; i++)
+      wire.data[unit_random((unsigned)wire.len)] = (uint8_t)unit_random(256);
+    enum aiodns_cookie got = cookie_of(&wire);
+    if (memcmp(wire.data + wire.len - AIODNS_COOKIE_LEN, own_cookie, AIODNS_COOKIE_LEN) != 0)
+      assert_int_not_equal(got, AIODNS_COOKIE_RIGHT);
+  }
+}
+
+/* RFC 7873 section 8: its lower four bits, which are YXRRSET's, stand in the header. */
+static void badcookie_is_read_from_header_and_opt(void **state)
+{
+  struct wire wire;
+  (void)state;
+  for (unsigned upper = 0; upper < 256; upper++) {
+    wire_init(&wire, ID, WIRE_QR | WIRE_RA | 7);
+    wire_question(&wire, "www.example.com", ns_t_a);
+    put_opt(&wire, upper);
+    assert_int_equal(rcode_of(&wire), upper << 4 | 7);
+  }
+  assert_int_equal(AIODNS_RCODE_BADCOOKIE, 1 << 4 | 7);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_query_has_the_octets_of_the_rfcs),
+      cmocka_unit_test(a_query_with_a_cookie_has_the_octets_of_the_rfcs),
       cmocka_unit_test(a_plain_query_is_in_lower_case_without_edns),
       cmocka_unit_test(the_longest_query_fits_its_buffer),
       cmocka_unit_test(queries_are_what_libresolv_reads),
@@ -562,6 +820,16 @@ int main(void)
       cmocka_unit_test(a_negative_ttl_comes_from_an_soa_that_encloses_the_name),
       cmocka_unit_test(a_negative_ttl_comes_from_the_authority_section_alone),
       cmocka_unit_test(a_negative_ttl_comes_from_no_broken_soa),
+      cmocka_unit_test(a_cookie_is_right_with_all_its_octets_alone),
+      cmocka_unit_test(a_reply_without_the_option_has_no_cookie),
+      cmocka_unit_test(a_query_without_a_cookie_gets_none),
+      cmocka_unit_test(a_cookie_is_found_behind_other_options),
+      cmocka_unit_test(the_first_of_two_cookies_counts),
+      cmocka_unit_test(a_cookie_that_is_cut_off_is_none),
+      cmocka_unit_test(a_cookie_is_found_behind_other_records),
+      cmocka_unit_test(a_header_that_counts_what_is_not_there_has_no_cookie),
+      cmocka_unit_test(a_cookie_of_any_octets_is_right_only_if_it_is_there),
+      cmocka_unit_test(badcookie_is_read_from_header_and_opt),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

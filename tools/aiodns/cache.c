@@ -17,7 +17,7 @@ struct row {
   struct aiodns_name name;
   char *name_text, *outcome; /* printable */
   uint16_t type;
-  bool valid;
+  bool valid, stale;
   uint64_t view, ttl_s, age_s;
   json_t *json;
 };
@@ -148,6 +148,8 @@ static void describe_in_json(struct row *row)
   command_json_put(row->json, "tier", json_string(command_tier_name(row->tier)));
   command_json_put(row->json, "view", json_string(view));
   command_json_put(row->json, "expired", json_boolean(!row->valid));
+  if (row->stale)
+    command_json_put(row->json, "stale", json_true());
   command_json_put(row->json, "ttl_s", command_json_count(row->ttl_s));
   command_json_put(row->json, "age_s", command_json_count(row->age_s));
 }
@@ -173,6 +175,7 @@ static void take(const struct command_record *record, void *context)
       .name_text = command_printable(*text ? text : "."),
       .type = record->type,
       .valid = record->valid,
+      .stale = record->stale,
       .view = record->view,
       .ttl_s = record->valid ? record->answer.ttl_s : 0,
       .age_s = record->stored_ns < list->now_ns ? (list->now_ns - record->stored_ns) / 1000000000 : 0,
@@ -244,8 +247,10 @@ static void print_in_words(const struct list *list)
   for (size_t i = 0; i < list->count; i++) {
     const struct row *row = &list->rows[i];
     printf("%-*s %-4s %8s %8s %-4s %016" PRIx64 "  %s\n", width, row->name_text, type_text(row->type, type),
-           row->valid ? command_duration(row->ttl_s, ttl) : "expired", command_duration(row->age_s, age),
-           command_tier_name(row->tier), row->view, row->outcome);
+           !row->valid  ? "expired"
+           : row->stale ? "stale"
+                        : command_duration(row->ttl_s, ttl),
+           command_duration(row->age_s, age), command_tier_name(row->tier), row->view, row->outcome);
   }
 }
 

@@ -9,7 +9,7 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
-#include "name.h"
+#include "conf.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -22,6 +22,7 @@ int command_stats(int argc, char **argv);
 int command_cache(int argc, char **argv);
 int command_flush(int argc, char **argv);
 int command_config(int argc, char **argv);
+int command_servers(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 
 /* ---- What was asked for ---- */
@@ -62,11 +63,14 @@ enum { COMMAND_NUMBER_MAX = 32 };
 const char *command_number(uint64_t number, char buf[COMMAND_NUMBER_MAX]);
 const char *command_duration(uint64_t seconds, char buf[COMMAND_NUMBER_MAX]);
 
+/* ADDRESS[%INTERFACE][@PORT], as resolv.conf and aiodns.conf name a server. The caller frees it. */
+char *command_server(const struct aiodns_server *server);
+
 /* Puts `value`, which it takes over, into an object or an array (key NULL), or dies of lack of memory. */
 void command_json_put(json_t *into, const char *key, json_t *value);
 json_t *command_json_count(uint64_t number);
 
-/* Prints the object and lets go of it. */
+/* Prints the object or array and lets go of it. */
 void command_json_print(json_t *object);
 
 #endif

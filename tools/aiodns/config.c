@@ -2,9 +2,7 @@
 #include "settings.h"
 
 #include <argp.h>
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,25 +124,10 @@ static const char *time_text(uint64_t ms, char buf[COMMAND_NUMBER_MAX])
 
 static void print_server(const struct aiodns_server *server)
 {
-  const struct sockaddr_in *in = &server->address.in;
-  const struct sockaddr_in6 *in6 = &server->address.in6;
-  bool four = server->address.any.sa_family == AF_INET;
-  char address[INET6_ADDRSTRLEN] = "", name[IF_NAMESIZE];
-  unsigned port = ntohs(four ? in->sin_port : in6->sin6_port);
+  char *text = command_server(server);
 
-  inet_ntop(four ? AF_INET : AF_INET6, four ? (const void *)&in->sin_addr : (const void *)&in6->sin6_addr,
-            address, sizeof address);
-  printf(" %s", address);
-  if (!four && in6->sin6_scope_id) {
-    char *scope = if_indextoname(in6->sin6_scope_id, name) ? command_printable(name) : NULL;
-    if (scope)
-      printf("%%%s", scope);
-    else
-      printf("%%%u", in6->sin6_scope_id);
-    free(scope);
-  }
-  if (port != NAMESERVER_PORT)
-    printf("@%u", port);
+  printf(" %s", text);
+  free(text);
 }
 
 /* Ends a line of what that keyword says. */

@@ -1,6 +1,8 @@
 #include "command.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +83,35 @@ const char *command_duration(uint64_t seconds, char buf[COMMAND_NUMBER_MAX])
   else
     snprintf(buf, COMMAND_NUMBER_MAX, "%" PRIu64 "h%02um", seconds / 3600, (unsigned)(seconds / 60 % 60));
   return buf;
+}
+
+/* The interface's name, where it has one. */
+static char *scope_text(unsigned scope)
+{
+  char name[IF_NAMESIZE], number[COMMAND_NUMBER_MAX];
+
+  snprintf(number, sizeof number, "%u", scope);
+  return command_printable(if_indextoname(scope, name) ? name : number);
+}
+
+char *command_server(const struct aiodns_server *server)
+{
+  const struct sockaddr_in *in = &server->address.in;
+  const struct sockaddr_in6 *in6 = &server->address.in6;
+  bool four = server->address.any.sa_family == AF_INET;
+  char address[INET6_ADDRSTRLEN] = "", port[COMMAND_NUMBER_MAX] = "", *text = NULL, *scope = NULL;
+  unsigned number = ntohs(four ? in->sin_port : in6->sin6_port);
+
+  inet_ntop(four ? AF_INET : AF_INET6, four ? (const void *)&in->sin_addr : (const void *)&in6->sin6_addr,
+            address, sizeof address);
+  if (!four && in6->sin6_scope_id)
+    scope = scope_text(in6->sin6_scope_id);
+  if (number != NAMESERVER_PORT)
+    snprintf(port, sizeof port, "@%u", number);
+  if (asprintf(&text, "%s%s%s%s", address, scope ? "%" : "", scope ? scope : "", port) < 0)
+    command_die("out of memory");
+  free(scope);
+  return text;
 }
 
 void command_json_put(json_t *into, const char *key, json_t *value)

@@ -3,12 +3,15 @@
 /* The record of a copied slot; false where what is behind the right checksum is none. */
 static bool show(const struct aiodns_slot *copy, uint64_t now_ns, struct command_record *ret)
 {
-  ret->valid = copy->stored_ns <= now_ns && now_ns < copy->expires_ns;
+  uint64_t end_ns = aiodns_slot_end_ns(copy, AIODNS_CACHE_STALE_MAX_NS);
+
+  ret->valid = copy->stored_ns <= now_ns && now_ns < end_ns;
+  ret->stale = copy->flags & AIODNS_RECORD_STALE;
   ret->type = copy->type;
   ret->view = copy->view;
   ret->stored_ns = copy->stored_ns;
   ret->expires_ns = copy->expires_ns;
-  return aiodns_cache_show(copy, ret->valid ? now_ns : copy->expires_ns - 1, &ret->answer, &ret->name);
+  return aiodns_cache_show(copy, ret->valid ? now_ns : end_ns - 1, &ret->answer, &ret->name);
 }
 
 /* Once more where it may just have been written. */

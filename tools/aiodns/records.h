@@ -7,6 +7,7 @@
 struct command_record {
   uint32_t number; /* of its slot */
   bool valid;      /* it would be used: neither expired nor stored in a time to come */
+  bool stale;      /* where expired answers are to be given at all: it has expired, and was given */
   uint16_t type;
   uint64_t view, stored_ns, expires_ns;
   struct aiodns_name name;

@@ -20,6 +20,7 @@ static const struct line {
     {AIODNS_COUNT_HIT, "answered by a cache"},
     {AIODNS_COUNT_MISS, "asked of servers"},
     {AIODNS_COUNT_EXPIRED, "  of these, known before and expired"},
+    {AIODNS_COUNT_STALE, "  of these, answered by what had expired"},
     {AIODNS_COUNT_WAITED, "waited for another lookup's answer"},
     {AIODNS_COUNT_WAITED_VAIN, "  of these, asked after all"},
     {AIODNS_COUNT_STORED, "answers stored"},
