@@ -144,6 +144,7 @@ static bool is_mixed(const struct aiodns_query *query, const struct aiodns_chann
   struct aiodns_form form = form_of(query, channel);
   return !channel->as_given && aiodns_message_is_mixed(&form);
 }
+
 /* Only CNAMEs so far: the same server is asked for where they lead. */
 static void follow_chain(struct aiodns_query *query, unsigned s, int64_t now_us)
 {

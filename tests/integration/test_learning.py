@@ -2,6 +2,10 @@
 
 import contextlib
 import itertools
+import json
+import os
+import pathlib
+import subprocess
 
 import dns.edns
 import dns.flags
@@ -9,6 +13,7 @@ import pytest
 
 import netns
 import scripted
+import servers
 from cached import NO_CACHE, USER, as_user, forget_all, later, next_address, program, run_one
 from lookups import gai
 
@@ -462,3 +467,39 @@ def test_udp_is_asked_where_tcp_is_refused_to_who_wants_it(net, distant):
         net.resolv_conf(f"nameserver {server.address}\n")
         for _ in range(6):
             assert look_up_asks(server) == ["ucem"]
+
+
+# -- Real servers.
+
+def known_of_first():
+    command = pathlib.Path(os.environ["AIODNS_BUILD_DIR"], "tools/aiodns")
+    done = subprocess.run([command, "servers", "--json"], stdout=subprocess.PIPE, check=True, timeout=60)
+    return {word for word in json.loads(done.stdout)[0]["known"] if "cookies" in word}
+
+
+# dnsmasq passes the cookie on, and what comes back, but has none of its own for what it knows already.
+REAL = {"BIND": (servers.bind, {"with_cookies"}), "Knot": (servers.knot, set()),
+        "dnsmasq": (servers.dnsmasq, {"without_cookies"})}
+
+
+@pytest.mark.parametrize("start, known", REAL.values(), ids=REAL)
+def test_cookies_of(net, distant, start, known, request):
+    forget_all()
+    address = next(distant)
+    with contextlib.ExitStack() as stack:
+        more = {}
+        if start is servers.dnsmasq:
+            more["upstream"] = next(distant)
+            stack.enter_context(servers.bind(net.new_folder("upstream"), more["upstream"]))
+        stack.enter_context(start(net.new_folder(request.node.callspec.id), address, **more))
+        net.resolv_conf(f"nameserver {address}\n")
+        for _ in range(2):  # a hit of the server's cache, where it has one
+            for name, found in (("v4.example.test", "198.51.100.4"), ("both.example.test", "198.51.100.5")):
+                assert run_one(gai(name, "inet")) == {"addrs": [found], "canon": None}
+                flush(name)
+        assert known_of_first() == known
+
+
+def flush(name):
+    command = pathlib.Path(os.environ["AIODNS_BUILD_DIR"], "tools/aiodns")
+    subprocess.run([command, "flush", name], check=True, timeout=60, stdout=subprocess.DEVNULL)
