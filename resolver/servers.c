@@ -233,7 +233,6 @@ static void learn_helped(struct aiodns_server_facts *facts, bool edns, uint32_t 
 {
   unsigned known = known_of(facts, now_s);
   unsigned letters = known & AIODNS_KNOWN_ECHOES ? 0 : AIODNS_KNOWN_NO_LETTERS;
-
   unsigned options = known & AIODNS_KNOWN_COOKIES ? AIODNS_KNOWN_NO_COOKIES : AIODNS_KNOWN_NO_EDNS;
 
   if (++facts->helped == AIODNS_SERVERS_HELPED)
