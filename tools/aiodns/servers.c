@@ -108,10 +108,10 @@ static void __attribute__((format(printf, 2, 3))) say(const char **between, cons
 {
   va_list args;
 
-  fputs(*between, stdout);
+  (void)fputs(*between, stdout);
   *between = "; ";
   va_start(args, format);
-  (void)vprintf(format, args);
+  vprintf(format, args);
   va_end(args);
 }
 
