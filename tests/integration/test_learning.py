@@ -16,11 +16,12 @@ import scripted
 import servers
 from cached import NO_CACHE, USER, as_user, forget_all, later, next_address, program, run_one
 from lookups import gai
+from odd import FOUR, by_tcp_alone, folding, good, true_reply, without_edns
 
 CACHED = True
 pytestmark = pytest.mark.skipif(not netns.IS_ROOT, reason="in a user namespace / is nobody's: no cache is believed")
 
-FOUR, POISON = "198.51.100.1", "203.0.113.66"
+POISON = "203.0.113.66"
 ANSWER = {"addrs": [FOUR], "canon": None}
 HOUR, MINUTE = 3600, 60
 DISTANT = "198.18.30"  # on this machine, too, but not of loopback, where nobody needs cookies
@@ -62,14 +63,6 @@ def serve(net, distant):
 
 # -- Servers.
 
-def true_reply(query):
-    return query.reply(*([FOUR] if query.type == "A" else []))
-
-
-def good(query):
-    query.send(true_reply(query))
-
-
 def cookie_of(query):
     """The client's part; None: it has none."""
     return next((option.to_wire() for option in query.message.options if option.otype == COOKIE), None)
@@ -85,21 +78,6 @@ def with_cookies(query):
     query.send(put_cookie(true_reply(query), cookie + SERVERS_PART) if cookie else true_reply(query))
 
 
-def folding(query):
-    wire = true_reply(query).to_wire(want_shuffle=False)
-    end = 12 + len(query.name) + 2
-    query.send(wire[:12] + wire[12:end].lower() + wire[end:])
-
-
-def without_edns(query):
-    if not query.edns:
-        good(query)
-        return
-    reply = query.reply(rcode="FORMERR")
-    reply.use_edns(False)
-    query.send(reply)
-
-
 def without_edns_bare(query):
     """As the oldest servers say it: a header alone, which is anybody's who guesses port and ID."""
     if query.edns:
@@ -110,11 +88,6 @@ def without_edns_bare(query):
 
 def dropping_cookies(query):
     if cookie_of(query) is None:
-        good(query)
-
-
-def by_tcp_alone(query):
-    if query.tcp:
         good(query)
 
 

@@ -17,19 +17,15 @@ import netns
 import scripted
 from cached import HOST, SHM, USER, as_user, forget_all, later, next_address, program, records, run, run_one, until
 from lookups import gai
+from odd import FOUR, by_tcp_alone, folding, good, without_edns
 
 CACHED = True
 BUILD = pathlib.Path(os.environ.get("AIODNS_BUILD_DIR", pathlib.Path(__file__).resolve().parents[2] / "build/dev"))
 pytestmark = pytest.mark.skipif(not netns.IS_ROOT, reason="in a user namespace / is nobody's: no cache is believed")
 
-FOUR = "198.51.100.1"
 ELSEWHERE = "192.0.2.53"  # on this machine, too, but not of loopback: anybody could send ICMP errors in its name
 ANSWER = {"addrs": [FOUR], "canon": None}
 _names = (f"n{n}.scripted.test" for n in itertools.count(1))
-
-
-def good(query):
-    query.send(query.reply(*([FOUR] if query.type == "A" else [])))
 
 
 def silent(_query):
@@ -329,26 +325,6 @@ def test_command_says_who_is_down_and_who_is_back(serve):
     assert list(said) == [first.address, second.address]
     words, entry = said[first.address]
     assert not entry["down"] and entry["probe_in_s"] is None and "down" not in words
-
-
-def folding(query):
-    wire = query.reply(*([FOUR] if query.type == "A" else [])).to_wire(want_shuffle=False)
-    end = 12 + len(query.name) + 2
-    query.send(wire[:12] + wire[12:end].lower() + wire[end:])
-
-
-def without_edns(query):
-    if not query.edns:
-        good(query)
-        return
-    reply = query.reply(rcode="FORMERR")
-    reply.use_edns(False)
-    query.send(reply)
-
-
-def by_tcp_alone(query):
-    if query.tcp:
-        good(query)
 
 
 @pytest.mark.parametrize("handler, words, key", [
