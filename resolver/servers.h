@@ -1,7 +1,7 @@
 /*
- * What is learnt of servers: how long their answers take, and which are down.  It decides in which order a
- * lookup asks them and how long it waits for each; it never keeps one from being asked, nor has any part in
- * whether a reply is believed.
+ * What is learnt of servers: how long their answers take, which are down, and in which way each is to be
+ * asked. It decides in which order a lookup asks them, how long it waits for each, and what a query carries
+ * that its reply must return (letter case, a cookie); it never keeps a server from being asked.
  *
  * It is one record of the cache, under the root's name, for one view (network namespace, servers, source
  * address), so that whatever is said there of who may write and who believes holds here, too.
@@ -9,8 +9,8 @@
  * - Round trip: smoothed, with its spread, as RFC 6298 does.  Where a datagram was sent twice the reply may
  * be to either: to the last, if that is the round trip known so far (datagrams are lost), else to the first
  * (the server is slow).  While nothing is known the wait is doubled each time, as Karn's algorithm does,
- * until one reply is clear.  A server is late after the smoothed round trip and four times its spread, 50 ms
- * at the least; one of which nothing is known after AIODNS_FIRST_WAIT_US.
+ * until one reply is clear.  A server is late after the smoothed round trip and four times its spread, that
+ * 30 ms and both 50 ms at the least; one of which nothing is known after AIODNS_FIRST_WAIT_US.
  * - Down: it was silent for so long while another one answered the same question; or it has refused, or
  *   answered with an error, AIODNS_SERVERS_ERRORS times in a row where another one had the answer.  It is
  * then asked last.  Beside other lookups, 1 to 30 s apart, it gets their question, too, and is no longer down
