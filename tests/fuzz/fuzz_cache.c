@@ -9,7 +9,8 @@
 
 enum { SMALL_SETS = 2, LARGE_SETS = 1, LAST = (SMALL_SETS + LARGE_SETS) * AIODNS_CACHE_WAYS - 1 };
 
-#define NOW ((uint64_t)1000 * 1000000000)
+#define NOW ((uint64_t)200000 * 1000000000)
+#define DAY ((uint64_t)86400 * 1000000000)
 
 static struct aiodns_cache cache;
 
@@ -52,8 +53,22 @@ static void must_hold_together(const struct aiodns_answer *answer)
   must(answer->ttl_s <= 86400);
 }
 
+/* What is found is given now, and not for ever; beyond its time only to those that want that. */
+static void must_hold_in_time(const struct aiodns_cache_wish *wish, const struct aiodns_answer *answer,
+                              const struct aiodns_record_facts *facts)
+{
+  bool once = facts->flags & AIODNS_RECORD_ONCE, stale = facts->flags & AIODNS_RECORD_STALE;
+
+  must(facts->stored_ns <= NOW + AIODNS_CACHE_TICK_NS && NOW < facts->expires_ns && !facts->expired);
+  must(!(once && wish->began_ns > facts->stored_ns));
+  must(once ? answer->ttl_s == 0 : answer->ttl_s > 0 || stale);
+  must(!stale || (wish->stale_ns > 0 && answer->outcome != AIODNS_FAILED));
+  must(!stale || facts->expires_ns <= NOW + AIODNS_CACHE_TICK_NS + AIODNS_CACHE_STALE_NS);
+  must(facts->lapsed_ns == 0 || (stale && wish->expired && facts->lapsed_ns <= NOW));
+}
+
 static void look(const struct aiodns_question *question, uint8_t address_len, uint64_t began_ns,
-                 uint32_t turn)
+                 uint32_t turn, uint64_t stale_ns, bool expired)
 {
   struct aiodns_answer answer[2];
   struct aiodns_record_facts facts[2];
@@ -61,7 +76,9 @@ static void look(const struct aiodns_question *question, uint8_t address_len, ui
                                    .view = question->view,
                                    .now_ns = NOW,
                                    .began_ns = began_ns,
+                                   .stale_ns = stale_ns,
                                    .turn = turn,
+                                   .expired = expired,
                                    .type = {question->type, question->type},
                                    .wanted = 3};
   aiodns_answer_init(&answer[0], address_len);
@@ -70,10 +87,8 @@ static void look(const struct aiodns_question *question, uint8_t address_len, ui
   must(found == 0 || found == 3);
   for (int i = 0; i < 2; i++) {
     if (found) {
-      bool once = facts[i].flags & AIODNS_RECORD_ONCE;
       must_hold_together(&answer[i]);
-      must(once == (answer[i].ttl_s == 0) && !(once && began_ns > facts[i].stored_ns));
-      must(facts[i].stored_ns <= NOW && NOW < facts[i].expires_ns && !facts[i].expired);
+      must_hold_in_time(&wish, &answer[i], &facts[i]);
     } else {
       must(answer[i].outcome == AIODNS_PENDING && answer[i].names.len == 0 && answer[i].addresses.len == 0);
     }
@@ -125,10 +140,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     must(aiodns_name_from_text(&name, questions[i].name));
     struct aiodns_question question = {.name = &name, .type = questions[i].type};
     uint8_t address_len = questions[i].address_len;
-    look(&question, address_len, NOW, 0);
+    look(&question, address_len, NOW, 0, 0, false);
     sign(&question);
-    look(&question, address_len, NOW, 1);
-    look(&question, address_len, 0, UINT32_MAX);
+    look(&question, address_len, NOW, 1, 0, false);
+    look(&question, address_len, 0, UINT32_MAX, 0, false);
+    look(&question, address_len, NOW, 2, DAY, false);
+    look(&question, address_len, NOW, 3, DAY, true);
     show();
   }
   return 0;
