@@ -54,6 +54,11 @@ bool aiodns_conf_from_state(struct aiodns_conf *ret, const struct __res_state *s
   ret->learns = false;
   ret->deadline_ms = ret->serve_stale_s = 0;
   ret->schedule.step_count = 0;
+  ret->ttls = (struct aiodns_ttls){.max_s = AIODNS_TTL_MAX_S, .max_negative_s = AIODNS_NEGATIVE_TTL_MAX_S};
+  ret->block_answer = AIODNS_BLOCK_NXDOMAIN;
+  ret->host_private = false;
+  ret->cache_size = 0;
+  ret->follow = NULL;
 
   ret->ndots = (uint8_t)state->ndots;
   ret->attempts = state->retry > 0 ? (uint8_t)(state->retry < 16 ? state->retry : 16) : 1;

@@ -27,6 +27,24 @@ struct aiodns_schedule {
   uint32_t step_count; /* 0: by resolv.conf(5), hedged */
 };
 
+/* For how long answers are kept and said to hold, in seconds. */
+struct aiodns_ttls {
+  uint32_t min_s, max_s; /* of addresses and names */
+  uint32_t max_negative_s;
+};
+
+enum {
+  AIODNS_TTL_MAX_S = 86400,         /* no answer is kept for longer */
+  AIODNS_NEGATIVE_TTL_MAX_S = 3600, /* unless aiodns.conf says otherwise (RFC 2308 section 5) */
+};
+
+/* What is said of a name that is blocked. */
+enum aiodns_block_answer {
+  AIODNS_BLOCK_NXDOMAIN, /* there is no such name */
+  AIODNS_BLOCK_NODATA,   /* it has no addresses */
+  AIODNS_BLOCK_NULL,     /* 0.0.0.0 and :: */
+};
+
 /* Whether names are asked for in random letter case. */
 enum aiodns_letters {
   AIODNS_LETTERS_AUTO, /* but for a server that is known not to stand it */
@@ -58,6 +76,13 @@ struct aiodns_server {
   uint32_t late_us; /* after so long without an answer the next one is asked; 0: not known */
 };
 
+/* Whether the servers of a configuration are asked for a name that a CNAME leads to. */
+enum aiodns_follow {
+  AIODNS_FOLLOW_ASK,
+  AIODNS_FOLLOW_BLOCKED,   /* it is blocked, and with it the name that was asked for */
+  AIODNS_FOLLOW_ELSEWHERE, /* it is other servers' alone */
+};
+
 struct aiodns_conf {
   struct aiodns_server server[AIODNS_SERVERS_MAX];
   uint8_t server_count;
@@ -76,7 +101,13 @@ struct aiodns_conf {
   bool parallel_search;   /* the candidates of a search list may be asked together */
   uint32_t deadline_ms;   /* of a lookup; 0: `timeout` times `attempts` */
   uint32_t serve_stale_s; /* an expired answer is given for so long where all servers fail; 0: never */
+  struct aiodns_ttls ttls;
+  uint8_t block_answer; /* enum aiodns_block_answer */
+  bool host_private;    /* the host tier's cache is for root alone */
+  uint32_t cache_size;  /* octets, of each tier's cache; 0: as usual (tier.h) */
   struct aiodns_schedule schedule;
+  enum aiodns_follow (*follow)(void *source, const struct aiodns_name *target); /* NULL: ask */
+  void *follow_source;
   const char *const *search; /* _res.dnsrch: a prefix of the search list, at most 6 entries */
   uint8_t search_count;
 };

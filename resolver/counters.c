@@ -143,6 +143,7 @@ const char *aiodns_counter_name(enum aiodns_counter counter)
       [AIODNS_COUNT_TIMEOUT] = "timeouts",
       [AIODNS_COUNT_TCP] = "tcp",
       [AIODNS_COUNT_STALE] = "stale",
+      [AIODNS_COUNT_BLOCKED] = "blocked",
   };
   return name[counter];
 }

@@ -32,6 +32,7 @@ enum aiodns_counter {
   AIODNS_COUNT_TIMEOUT,   /* questions that nobody answered in time */
   AIODNS_COUNT_TCP,       /* connections for a query */
   AIODNS_COUNT_STALE,     /* questions that servers failed to answer, and an expired record did */
+  AIODNS_COUNT_BLOCKED,   /* names that were blocked, each time they were looked for */
   AIODNS_COUNTERS,
 };
 

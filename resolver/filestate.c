@@ -13,17 +13,27 @@ uint64_t aiodns_filestate_of(const struct aiodns_kernel_file *file)
   return state > AIODNS_FILESTATE_UNKNOWN ? state : ~state;
 }
 
-bool aiodns_filestate_at(const char *path, uint64_t *ret)
+bool aiodns_filestate_and_size(const char *path, uint64_t *ret, uint64_t *ret_size)
 {
   struct aiodns_kernel_file file;
 
-  if (aiodns_kernel_stat(AT_FDCWD, path, &file) == 0)
+  *ret_size = 0;
+  if (aiodns_kernel_stat(AT_FDCWD, path, &file) == 0) {
     *ret = aiodns_filestate_of(&file);
-  else if (errno == ENOENT)
+    *ret_size = file.size;
+  } else if (errno == ENOENT) {
     *ret = AIODNS_FILESTATE_ABSENT;
-  else
+  } else {
     return false;
+  }
   return true;
+}
+
+bool aiodns_filestate_at(const char *path, uint64_t *ret)
+{
+  uint64_t size;
+
+  return aiodns_filestate_and_size(path, ret, &size);
 }
 
 bool aiodns_filestate_is_settled(const struct aiodns_kernel_file *file, int64_t settle_ns)

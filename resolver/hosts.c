@@ -10,9 +10,7 @@
 
 enum { NAMES_MAX = UINT16_MAX }; /* of one entry; further aliases are left out */
 
-/* The address of a line for a lookup of `family`: its own family, or 0 where the line is not for this lookup.
- */
-static int parse_address(const char *text, int family, uint8_t ret[16])
+int aiodns_hosts_parse_address(const char *text, int family, uint8_t ret[16])
 {
   if (family != AF_INET6 && inet_pton(AF_INET, text, ret) == 1)
     return AF_INET;
@@ -70,9 +68,9 @@ static void learn_line(struct aiodns_lines *lines, struct aiodns_filter_draft *d
 
   if (len == 0 || len >= sizeof word)
     return;
-  if (parse_address(word, AF_INET, address))
+  if (aiodns_hosts_parse_address(word, AF_INET, address))
     aiodns_filter_add(draft, aiodns_filter_hash_address(address, 4));
-  if (parse_address(word, AF_INET6, address))
+  if (aiodns_hosts_parse_address(word, AF_INET6, address))
     aiodns_filter_add(draft, aiodns_filter_hash_address(address, 16));
   while ((len = aiodns_lines_word(lines, '#', word, sizeof word)) > 0)
     if (len < sizeof word)
@@ -97,7 +95,7 @@ static int next_address(struct aiodns_lines *lines, int family, uint8_t ret[16])
 
   while (aiodns_lines_next(lines)) {
     size_t len = aiodns_lines_word(lines, '#', text, sizeof text);
-    int found = len > 0 && len < sizeof text ? parse_address(text, family, ret) : 0;
+    int found = len > 0 && len < sizeof text ? aiodns_hosts_parse_address(text, family, ret) : 0;
     if (found)
       return found;
   }
@@ -133,49 +131,67 @@ static bool add_names(struct aiodns_lines *lines, struct aiodns_answer *answer)
   return answer->name_count > 0;
 }
 
+bool aiodns_hosts_read_name(struct aiodns_lines *lines, const char *name, size_t name_len, int family,
+                            struct aiodns_answer answer[2], struct aiodns_hosts_count *count)
+{
+  uint8_t address[16];
+  int found;
+
+  while ((found = next_address(lines, family, address)) != 0) {
+    if (!line_has(lines, name, name_len))
+      continue;
+    unsigned index = family == AF_UNSPEC && found == AF_INET6;
+    if (!add_names(lines, &answer[index]) || !aiodns_answer_add_address(&answer[index], address))
+      return false; /* the answer says so */
+    answer[index].outcome = AIODNS_ANSWER;
+    if (count->lines++ == 0)
+      count->first = index;
+  }
+  return true;
+}
+
+bool aiodns_hosts_read_address(struct aiodns_lines *lines, int family, const void *address,
+                               struct aiodns_answer *answer)
+{
+  size_t len = family == AF_INET ? 4 : 16;
+  uint8_t found[16];
+
+  while (next_address(lines, family, found) != 0) {
+    if (memcmp(found, address, len) != 0)
+      continue;
+    if (add_names(lines, answer))
+      answer->outcome = AIODNS_ANSWER;
+    if (answer->outcome != AIODNS_PENDING) /* or out of memory; else a line without a name */
+      break;
+  }
+  return answer->outcome == AIODNS_ANSWER;
+}
+
 unsigned aiodns_hosts_by_name(struct aiodns_hosts *hosts, const char *name, int family,
                               struct aiodns_answer answer[2], unsigned *ret_first, uint64_t *state)
 {
   struct reading reading;
   size_t name_len = strlen(name);
-  uint8_t address[16];
-  unsigned count = 0;
-  int found;
+  struct aiodns_hosts_count count = {0, *ret_first};
 
   if (name_len >= AIODNS_NAME_TEXT_MAX ||
       !open_hosts(hosts, aiodns_filter_hash_name(name, name_len), &reading, &answer[0], state))
     return 0;
-  while ((found = next_address(&reading.lines, family, address)) != 0) {
-    if (!line_has(&reading.lines, name, name_len))
-      continue;
-    unsigned index = family == AF_UNSPEC && found == AF_INET6;
-    if (!add_names(&reading.lines, &answer[index]) || !aiodns_answer_add_address(&answer[index], address))
-      break; /* out of memory: the answer says so */
-    answer[index].outcome = AIODNS_ANSWER;
-    if (count++ == 0)
-      *ret_first = index;
-  }
+  aiodns_hosts_read_name(&reading.lines, name, name_len, family, answer, &count);
   close_hosts(hosts, &reading);
-  return count;
+  *ret_first = count.first;
+  return count.lines;
 }
 
 bool aiodns_hosts_by_address(struct aiodns_hosts *hosts, int family, const void *address,
                              struct aiodns_answer *answer, uint64_t *state)
 {
   struct reading reading;
-  uint8_t found[16];
   size_t len = family == AF_INET ? 4 : 16;
 
   if (!open_hosts(hosts, aiodns_filter_hash_address(address, len), &reading, answer, state))
     return false;
-  while (next_address(&reading.lines, family, found) != 0) {
-    if (memcmp(found, address, len) != 0)
-      continue;
-    if (add_names(&reading.lines, answer))
-      answer->outcome = AIODNS_ANSWER;
-    if (answer->outcome != AIODNS_PENDING) /* or out of memory; else a line without a name */
-      break;
-  }
+  bool found = aiodns_hosts_read_address(&reading.lines, family, address, answer);
   close_hosts(hosts, &reading);
-  return answer->outcome == AIODNS_ANSWER;
+  return found;
 }

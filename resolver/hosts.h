@@ -9,6 +9,7 @@
 
 #include "answer.h"
 #include "filter.h"
+#include "lines.h"
 
 #define AIODNS_HOSTS_PATH "/etc/hosts"
 
@@ -35,6 +36,23 @@ struct aiodns_hosts {
 AIODNS_HOSTS_APART unsigned aiodns_hosts_by_name(struct aiodns_hosts *hosts, const char *name, int family,
                                                  struct aiodns_answer answer[2], unsigned *ret_first,
                                                  uint64_t *state);
+
+/* How many lines have counted so far, and to which answer the first of them went. */
+struct aiodns_hosts_count {
+  unsigned lines, first;
+};
+
+/* The same for what is left of some lines, from the next one on; false where memory has run out. */
+bool aiodns_hosts_read_name(struct aiodns_lines *lines, const char *name, size_t name_len, int family,
+                            struct aiodns_answer answer[2], struct aiodns_hosts_count *count);
+
+/* The names of the first line with this address; false where there is none. */
+bool aiodns_hosts_read_address(struct aiodns_lines *lines, int family, const void *address,
+                               struct aiodns_answer *answer);
+
+/* The address that a word is to a lookup of `family`: its own family, or 0 where it is not for this lookup.
+ */
+int aiodns_hosts_parse_address(const char *text, int family, uint8_t ret[16]);
 
 /* The names of the first line with this address; false where there is none. */
 AIODNS_HOSTS_APART bool aiodns_hosts_by_address(struct aiodns_hosts *hosts, int family, const void *address,

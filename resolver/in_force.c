@@ -1,19 +1,25 @@
 #include "in_force.h"
 
 #include "filestate.h"
+#include "filter.h"
 #include "thread.h"
+
+#include <string.h>
 
 /* Has gone from the stack before the servers are asked. */
 #define APART __attribute__((noinline))
 
 struct table {
-  uint64_t state; /* of the file; 0: one that cannot be relied on */
+  uint64_t state;   /* of the file; 0: one that cannot be relied on */
+  uint64_t reading; /* the moment in which it was read: its items have the same */
   struct aiodns_settings settings;
 };
 
 _Static_assert(sizeof(struct table) % sizeof(aiodns_word) == 0, "copied by words");
+_Static_assert(sizeof(struct aiodns_items) % sizeof(aiodns_word) == 0, "copied by words");
 
 static AIODNS_SHARED_WORDS(struct table) shared;
+static AIODNS_SHARED_WORDS(struct aiodns_items) shared_items;
 
 static bool was_read(struct table *ret)
 {
@@ -37,55 +43,167 @@ static uint64_t reliable(uint64_t state)
              : 0;
 }
 
-/* `last` is what was in force until now; NULL: it cannot be told. */
-static APART void read_file(uint64_t state, const struct aiodns_settings *last, struct table *ret)
+/* `known`: *table is what is in force until now; what it becomes goes there. */
+static APART void read_file(uint64_t state, bool known, struct table *table)
 {
-  ret->state = reliable(state);
-  if (aiodns_settings_read(&ret->settings, AIODNS_SETTINGS_PATH, NULL, NULL, NULL) == AIODNS_SETTINGS_BAD) {
-    if (!last) { /* another thread is just writing what is in force */
-      aiodns_settings_init(&ret->settings);
+  struct aiodns_settings settings;
+  struct aiodns_items items;
+  bool first = atomic_load_explicit(&shared.sequence, memory_order_relaxed) == 0;
+
+  table->state = reliable(state);
+  if (aiodns_settings_read(&settings, &items, AIODNS_SETTINGS_PATH, NULL, NULL, NULL) ==
+      AIODNS_SETTINGS_BAD) {
+    if (errno && errno != EACCES && errno != EPERM) /* not the file's fault: next time it may be read */
+      table->state = 0;
+    if (known) {
+      share(table);
       return;
     }
-    ret->settings = *last;
-    if (errno && errno != EACCES && errno != EPERM) /* not the file's fault: next time it may be read */
-      ret->state = 0;
+    if (!first) { /* another thread is just writing what is in force */
+      table->settings = settings;
+      return;
+    }
   }
-  share(ret);
+  table->settings = settings;
+  table->reading = items.reading = aiodns_moment_boot_ns();
+  aiodns_words_write(&shared_items.sequence, shared_items.word, &items, sizeof items);
+  share(table);
 }
 
-/* `looked`: just now, and not before in this tick. */
-static APART void apply(uint64_t state, bool looked, struct aiodns_conf *conf)
+/* False: nothing is in force beside resolv.conf.  `looked`: just now, and not before in this tick. */
+static APART bool find(uint64_t state, bool looked, struct table *ret)
+{
+  bool known = was_read(ret);
+
+  if (!known) {
+    memset(ret, 0, sizeof *ret);
+    aiodns_settings_init(&ret->settings);
+  }
+  if (state == AIODNS_FILESTATE_UNKNOWN)
+    return known;
+  if (state == AIODNS_FILESTATE_ABSENT) {
+    if (known && ret->settings.said != 0 && looked) {
+      memset(ret, 0, sizeof *ret);
+      aiodns_settings_init(&ret->settings);
+      ret->state = state;
+      share(ret);
+    }
+    return known;
+  }
+  if (!known || (looked && ret->state != state))
+    read_file(state, known, ret);
+  return true;
+}
+
+void aiodns_in_force_look(struct aiodns_moment *moment)
 {
   struct table table;
-  bool known = was_read(&table);
 
-  if (!known)
-    aiodns_settings_init(&table.settings);
-  if (state == AIODNS_FILESTATE_UNKNOWN) {
-    if (!known)
-      return;
-  } else if (state == AIODNS_FILESTATE_ABSENT && (looked || !known)) {
-    if (!known || table.settings.said == 0)
-      return;
-    aiodns_settings_init(&table.settings);
-    table.state = state;
-    share(&table);
-  } else if (!known || (looked && table.state != state)) {
-    struct aiodns_settings last = table.settings;
-    bool first = atomic_load_explicit(&shared.sequence, memory_order_relaxed) == 0;
-    read_file(state, known || first ? &last : NULL, &table);
-  }
-  aiodns_settings_apply(&table.settings, conf);
-}
-
-void aiodns_in_force_apply(struct aiodns_moment *moment, struct aiodns_conf *conf)
-{
-  bool looked = moment->settings == 0;
-
-  if (looked && !aiodns_filestate_at(AIODNS_SETTINGS_PATH, &moment->settings))
+  if (moment->settings != 0)
+    return;
+  if (!aiodns_filestate_at(AIODNS_SETTINGS_PATH, &moment->settings))
     moment->settings = AIODNS_FILESTATE_UNKNOWN; /* in a sandbox, say: what was in force stays so */
+  moment->said = 0;
   if (moment->settings <= AIODNS_FILESTATE_UNKNOWN &&
       atomic_load_explicit(&shared.sequence, memory_order_relaxed) == 0)
     return;
-  apply(moment->settings, looked, conf);
+  if (find(moment->settings, true, &table))
+    moment->said = table.settings.said;
+}
+
+void aiodns_in_force_apply(const struct aiodns_moment *moment, struct aiodns_conf *conf)
+{
+  struct table table;
+
+  if (moment->settings <= AIODNS_FILESTATE_UNKNOWN && moment->said == 0)
+    return;
+  if (find(moment->settings, false, &table))
+    aiodns_settings_apply(&table.settings, conf);
+}
+
+/* ---- Items ---- */
+
+enum { TRIES = 8 };
+
+/* Both tables of one reading. */
+static APART bool find_items(struct aiodns_items *ret)
+{
+  struct table table;
+
+  for (int i = 0; i < TRIES; i++)
+    if (was_read(&table) && aiodns_words_read(&shared_items.sequence, shared_items.word, ret, sizeof *ret) &&
+        ret->reading == table.reading)
+      return true;
+  return false;
+}
+
+/* Where another thread is at it for longer than that, or has died of it, from the file itself. */
+static APART void read_items(struct aiodns_items *ret)
+{
+  struct aiodns_settings settings;
+
+  aiodns_settings_read(&settings, ret, AIODNS_SETTINGS_PATH, NULL, NULL, NULL);
+}
+
+void aiodns_in_force_items(struct aiodns_items *ret)
+{
+  if (!find_items(ret))
+    read_items(ret);
+}
+
+/* ---- Domains ---- */
+
+static APART bool domain_of(const struct aiodns_name *name, struct aiodns_domain *ret)
+{
+  struct aiodns_items items;
+
+  aiodns_in_force_items(&items);
+  return aiodns_items_domain_of(&items, name, ret);
+}
+
+bool aiodns_in_force_route(const struct aiodns_moment *moment, const struct aiodns_name *name,
+                           struct aiodns_conf *conf)
+{
+  struct aiodns_domain domain;
+
+  if (!(moment->said >> AIODNS_KEYWORD_DOMAIN & 1) || !domain_of(name, &domain))
+    return false;
+  memcpy(conf->server, domain.server, sizeof conf->server);
+  conf->server_count = domain.server_count;
+  conf->up_count = 0;
+  conf->rotate = false;
+  conf->schedule.step_count = 0;
+  return true;
+}
+
+uint64_t aiodns_in_force_domain(const struct aiodns_moment *moment, const struct aiodns_name *name)
+{
+  struct aiodns_domain domain;
+
+  if (!(moment->said >> AIODNS_KEYWORD_DOMAIN & 1) || !domain_of(name, &domain))
+    return 0;
+  return aiodns_filter_hash_name((const char *)domain.name.wire, domain.name.len) | 1;
+}
+
+/* The order may be another one by now (servers.h); of few the addresses tell. */
+static bool has_server(const struct aiodns_conf *conf, const struct aiodns_server *server)
+{
+  for (unsigned i = 0; i < conf->server_count; i++)
+    if (conf->server[i].address_len == server->address_len &&
+        memcmp(&conf->server[i].address, &server->address, server->address_len) == 0)
+      return true;
+  return false;
+}
+
+bool aiodns_in_force_is_elsewhere(const struct aiodns_moment *moment, const struct aiodns_name *name,
+                                  const struct aiodns_conf *conf)
+{
+  struct aiodns_domain domain;
+
+  if (!(moment->said >> AIODNS_KEYWORD_DOMAIN & 1) || !domain_of(name, &domain))
+    return false;
+  for (unsigned i = 0; i < domain.server_count; i++)
+    if (has_server(conf, &domain.server[i]))
+      return false;
+  return true;
 }

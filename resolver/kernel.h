@@ -27,6 +27,12 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Entries of an open folder (getdents64(2)); 0: no more. */
+static inline ssize_t aiodns_kernel_entries(int fd, void *buf, size_t room)
+{
+  return syscall(SYS_getdents64, fd, buf, room);
+}
+
 /* `mode` is for a file that is made. */
 static inline int aiodns_kernel_open_new(const char *path, int flags, unsigned mode)
 {

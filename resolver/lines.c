@@ -5,15 +5,28 @@
 #include <errno.h>
 #include <string.h>
 
+static void begin(struct aiodns_lines *lines)
+{
+  lines->base = lines->line_start = 0;
+  lines->pos = lines->len = 0;
+  lines->in_line = lines->ended = lines->failed = false;
+}
+
 bool aiodns_lines_open(struct aiodns_lines *lines, const char *path)
 {
   do
     lines->fd = aiodns_kernel_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   while (lines->fd < 0 && errno == EINTR); /* of a network file system */
-  lines->base = lines->line_start = 0;
-  lines->pos = lines->len = 0;
-  lines->in_line = lines->ended = lines->failed = false;
+  begin(lines);
   return lines->fd >= 0;
+}
+
+void aiodns_lines_of_text(struct aiodns_lines *lines, const char *text, size_t len)
+{
+  lines->fd = -1;
+  lines->text = text;
+  lines->text_len = len;
+  begin(lines);
 }
 
 void aiodns_lines_close(struct aiodns_lines *lines)
@@ -21,11 +34,26 @@ void aiodns_lines_close(struct aiodns_lines *lines)
   aiodns_kernel_close(lines->fd);
 }
 
-/* Replaces the buffer, all of which was taken, by what follows; false at the end or on an error. */
-static bool refill(struct aiodns_lines *lines)
+/* From offset `base` on. */
+static ssize_t read_piece(struct aiodns_lines *lines)
 {
   ssize_t got;
 
+  if (lines->fd < 0) {
+    size_t left = lines->text_len - (size_t)lines->base;
+    size_t len = left < sizeof lines->buf ? left : sizeof lines->buf;
+    memcpy(lines->buf, lines->text + lines->base, len);
+    return (ssize_t)len;
+  }
+  do
+    got = aiodns_kernel_read(lines->fd, lines->buf, sizeof lines->buf);
+  while (got < 0 && errno == EINTR);
+  return got;
+}
+
+/* Replaces the buffer, all of which was taken, by what follows; false at the end or on an error. */
+static bool refill(struct aiodns_lines *lines)
+{
   if (lines->ended) /* the buffer stays: its lines may be gone back to */
     return false;
   lines->base += (off_t)lines->len;
@@ -33,9 +61,7 @@ static bool refill(struct aiodns_lines *lines)
   lines->failed |= lines->base >= AIODNS_LINES_FILE_MAX;
   if (lines->failed)
     return false;
-  do
-    got = aiodns_kernel_read(lines->fd, lines->buf, sizeof lines->buf);
-  while (got < 0 && errno == EINTR);
+  ssize_t got = read_piece(lines);
   lines->ended = got < (ssize_t)sizeof lines->buf; /* of a file, only the end comes short */
   lines->failed = got < 0;
   if (got <= 0)
@@ -114,7 +140,7 @@ void aiodns_lines_again(struct aiodns_lines *lines)
   lines->pos = lines->len = 0;
   lines->base = lines->line_start;
   lines->ended = false;
-  if (aiodns_kernel_seek(lines->fd, (int32_t)lines->line_start) < 0)
+  if (lines->fd >= 0 && aiodns_kernel_seek(lines->fd, (int32_t)lines->line_start) < 0)
     lines->base = AIODNS_LINES_FILE_MAX;
 }
 

@@ -21,7 +21,9 @@ enum {
 };
 
 struct aiodns_lines {
-  int fd;
+  int fd; /* -1: of text */
+  const char *text;
+  size_t text_len;
   off_t base;       /* offset in the file of buf[0] */
   off_t line_start; /* of the current line */
   size_t pos, len;
@@ -30,6 +32,10 @@ struct aiodns_lines {
   bool failed;  /* reading ended with an error, or where no file is that long */
   char buf[AIODNS_LINES_BUFFER];
 };
+
+/* The same of text in memory, as if it were a file; there is nothing to close.  It is copied piece by piece:
+ * what stands there may change meanwhile. */
+void aiodns_lines_of_text(struct aiodns_lines *lines, const char *text, size_t len);
 
 /* False where the file cannot be opened.  Never waits: not for a FIFO's other end either. */
 bool aiodns_lines_open(struct aiodns_lines *lines, const char *path);

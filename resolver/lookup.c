@@ -300,6 +300,20 @@ static bool is_doubtful(const struct aiodns_lookup *lookup)
   return true;
 }
 
+/* What the candidate has come to where a name that its CNAMEs lead through is blocked. */
+static struct aiodns_verdict screen(struct aiodns_lookup *lookup, struct aiodns_verdict verdict)
+{
+  const struct aiodns_sources *sources = &lookup->sources;
+
+  if (verdict.outcome != AIODNS_ANSWER || !sources->cache.screen ||
+      !sources->cache.screen(sources->source, &lookup->candidate, lookup->query_count, lookup->type,
+                             lookup->answer))
+    return verdict;
+  for (unsigned i = 0; i < lookup->query_count; i++)
+    aiodns_query_recalled(&lookup->query[i], false, false);
+  return candidate_verdict(lookup);
+}
+
 /* What follows from how the candidate's questions ended: another round for it, the next one, or the end. */
 static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
 {
@@ -331,6 +345,7 @@ static void judge_candidate(struct aiodns_lookup *lookup, int64_t now_us)
     verdict = (struct aiodns_verdict){.outcome = AIODNS_NO_NAME}; /* nobody contradicts it */
   } else {
     aiodns_lookup_keep(lookup, !is_doubtful(lookup));
+    verdict = screen(lookup, verdict);
   }
   aiodns_lookup_learn(lookup);
   if (lookup->sources.cache.settle)

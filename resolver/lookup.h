@@ -75,6 +75,12 @@ struct aiodns_sources_cache {
   /* With AIODNS_RECORD_STALE: it is what was recalled last, beyond its time. */
   void (*keep)(void *source, const struct aiodns_name *name, uint16_t type,
                const struct aiodns_answer *answer, uint8_t flags);
+  /*
+   * Behind keep(): whether a name that led to these answers, of all questions of a candidate, is blocked;
+   * then they have become what is said of such names.
+   */
+  bool (*screen)(void *source, const struct aiodns_name *name, unsigned count, const uint16_t type[2],
+                 struct aiodns_answer answer[2]);
   /* All claims so far are given back; whether there were any. */
   bool (*settle)(void *source);
   /* What the questions of a candidate have shown of the servers, by their places in the configuration. */

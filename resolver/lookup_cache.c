@@ -142,7 +142,7 @@ void aiodns_lookup_keep(struct aiodns_lookup *lookup, bool sure)
     const struct aiodns_query *query = &lookup->query[i];
     const struct aiodns_answer *answer = &lookup->answer[i];
     uint8_t flags = query->chain.aliased ? AIODNS_RECORD_ALIASED : 0;
-    if (lookup->recalled >> i & 1)
+    if (lookup->recalled >> i & 1 || query->blocked)
       continue;
     switch (answer->outcome) {
     case AIODNS_ANSWER:
@@ -270,7 +270,7 @@ static bool is_plain_answer(const struct aiodns_conf *conf, const struct aiodns_
 
 bool aiodns_lookup_from_cache(const struct aiodns_conf *conf, const struct aiodns_sources *sources,
                               int family, const char *text, const struct aiodns_name *name, bool as_is,
-                              struct aiodns_answer *answer, enum aiodns_outcome *ret)
+                              struct aiodns_answer *answer, struct aiodns_verdict *ret)
 {
   uint16_t type[2] = {AIODNS_TYPE_PTR, AIODNS_TYPE_PTR};
   unsigned count = text ? aiodns_lookup_types(conf, family, type) : 1;
@@ -283,7 +283,7 @@ bool aiodns_lookup_from_cache(const struct aiodns_conf *conf, const struct aiodn
     unsigned all = (1u << count) - 1;
     unsigned found = sources->cache.recall(sources->source, name, type, all, answer, flags);
     if (found == all && is_plain_answer(conf, answer, count)) {
-      *ret = AIODNS_ANSWER;
+      *ret = (struct aiodns_verdict){.outcome = AIODNS_ANSWER};
       return true;
     }
     for (unsigned i = 0; i < count; i++)
@@ -309,7 +309,7 @@ bool aiodns_lookup_from_cache(const struct aiodns_conf *conf, const struct aiodn
     if (found == wanted) {
       struct aiodns_verdict verdict = aiodns_lookup_judge(conf, finding, count, hide_data, stale);
       if (verdict.outcome == AIODNS_ANSWER) {
-        *ret = AIODNS_ANSWER;
+        *ret = (struct aiodns_verdict){.outcome = AIODNS_ANSWER};
         return true;
       }
       aiodns_search_report(&search, verdict);
@@ -319,6 +319,7 @@ bool aiodns_lookup_from_cache(const struct aiodns_conf *conf, const struct aiodn
     if (found != wanted)
       return false;
   }
-  *ret = aiodns_search_verdict(&search);
+  *ret = search.last;
+  ret->outcome = aiodns_search_verdict(&search);
   return true;
 }

@@ -34,12 +34,12 @@ void aiodns_lookup_keep(struct aiodns_lookup *lookup, bool sure);
 void aiodns_lookup_keep_nobody(struct aiodns_lookup *lookup);
 
 /*
- * A lookup without servers: true, with its outcome, if the cache knows all that it needs.  Parameters are
- * those of aiodns_lookup_init; of aiodns_lookup_init_ptr with text NULL.  The answers are initialised by the
- * caller, and are so again after false.
+ * A lookup without servers: true, with its verdict, of the last candidate but for its outcome, if the cache
+ * knows all that it needs.  Parameters are those of aiodns_lookup_init; of aiodns_lookup_init_ptr with text
+ * NULL.  The answers are initialised by the caller, and are so again after false.
  */
 bool aiodns_lookup_from_cache(const struct aiodns_conf *conf, const struct aiodns_sources *sources,
                               int family, const char *text, const struct aiodns_name *name, bool as_is,
-                              struct aiodns_answer *answer, enum aiodns_outcome *ret);
+                              struct aiodns_answer *answer, struct aiodns_verdict *ret);
 
 #endif

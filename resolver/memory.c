@@ -2,9 +2,11 @@
 
 #include "cache_write.h"
 #include "counters.h"
+#include "filter.h"
+#include "in_force.h"
 #include "kernel.h"
 #include "left.h"
-#include "settings.h"
+#include "lists.h"
 #include "shared.h"
 
 #include <string.h>
@@ -55,6 +57,8 @@ void aiodns_memory_init(struct aiodns_memory *memory, const struct aiodns_conf *
   memory->recalls = 0;
   memory->waits = memory->expired = 0;
   memory->lapsed[0] = memory->lapsed[1] = memory->given = 0;
+  memory->ruled = 0;
+  memory->ruled_hash = 0;
   uint64_t conf_key = aiodns_view_of_conf(conf);
   if (moment->conf != conf_key)
     look(memory, conf_key);
@@ -226,13 +230,125 @@ static __attribute__((noinline)) unsigned recall_valid(struct aiodns_memory *mem
   return found;
 }
 
+/* ---- What is blocked ---- */
+
+/* A lookup asks this of one name many times, and without an index it takes long. */
+static bool is_blocked(struct aiodns_memory *memory, const struct aiodns_name *name)
+{
+  if (!aiodns_lists_have_rules(memory->moment))
+    return false;
+  uint64_t hash = aiodns_filter_hash_name((const char *)name->wire, name->len);
+  if (hash == 0 || hash != memory->ruled_hash) {
+    memory->ruled = (uint8_t)aiodns_lists_rules(memory->moment, name);
+    memory->ruled_hash = hash;
+  }
+  return memory->ruled == AIODNS_RULE_ITSELF;
+}
+
+/* What is said of a blocked name, in place of any other answer. */
+static void say_blocked(const struct aiodns_conf *conf, const struct aiodns_name *name,
+                        struct aiodns_answer *answer)
+{
+  static const uint8_t nowhere[16];
+  uint8_t address_len = answer->address_len;
+  char text[AIODNS_NAME_TEXT_MAX];
+
+  aiodns_answer_done(answer);
+  aiodns_answer_init(answer, address_len);
+  answer->outcome = conf->block_answer == AIODNS_BLOCK_NODATA ? AIODNS_NO_DATA : AIODNS_NO_NAME;
+  answer->ttl_s = AIODNS_BLOCKED_TTL_S;
+  if (conf->block_answer != AIODNS_BLOCK_NULL || address_len == 0)
+    return;
+  size_t len = aiodns_name_to_text(name, text);
+  if (aiodns_answer_add_name(answer, text, len, true) && aiodns_answer_add_address(answer, nowhere))
+    answer->outcome = AIODNS_ANSWER;
+}
+
+/* By the names that a chain has led through, all of which it has. */
+static bool has_blocked_name(struct aiodns_memory *memory, const struct aiodns_answer *answer)
+{
+  struct aiodns_name name;
+
+  if (answer->outcome != AIODNS_ANSWER || answer->name_count < 2 || answer->address_len == 0)
+    return false;
+  for (size_t at = 0; at < answer->names.len;) {
+    const char *text = (const char *)answer->names.data + at;
+    if (aiodns_name_from_text(&name, text) && is_blocked(memory, &name))
+      return true;
+    at += strlen(text) + 1;
+  }
+  return false;
+}
+
+__attribute__((noinline)) bool aiodns_memory_screen(void *source, const struct aiodns_name *name,
+                                                    unsigned count, const uint16_t type[2],
+                                                    struct aiodns_answer answer[2])
+{
+  struct aiodns_memory *memory = source;
+  bool blocked = false;
+
+  (void)type;
+  if (!aiodns_lists_have_rules(memory->moment))
+    return false;
+  for (unsigned i = 0; i < count && !blocked; i++)
+    blocked = has_blocked_name(memory, &answer[i]);
+  for (unsigned i = 0; i < count && blocked; i++)
+    say_blocked(memory->conf, name, &answer[i]);
+  return blocked;
+}
+
+/* A blocked name: all that is wanted of it. */
+static __attribute__((noinline)) unsigned recall_blocked(struct aiodns_memory *memory,
+                                                         const struct aiodns_name *name, unsigned wanted,
+                                                         struct aiodns_answer answer[2], uint8_t flags[2])
+{
+  for (unsigned i = 0; i < 2; i++) {
+    if (!(wanted >> i & 1))
+      continue;
+    say_blocked(memory->conf, name, &answer[i]);
+    memory->facts[i] = (struct aiodns_record_facts){0};
+    flags[i] = 0;
+  }
+  aiodns_count(AIODNS_COUNT_BLOCKED, 1);
+  return wanted & 3;
+}
+
+/* What was recalled may have come by a blocked name; of the families both or none. */
+static unsigned screen_recalled(struct aiodns_memory *memory, const struct aiodns_name *name, unsigned wanted,
+                                unsigned found, struct aiodns_answer answer[2], uint8_t flags[2])
+{
+  bool blocked = false;
+
+  if (found == 0 || !aiodns_lists_have_rules(memory->moment))
+    return found;
+  for (unsigned i = 0; i < 2; i++)
+    blocked |= found >> i & 1 && has_blocked_name(memory, &answer[i]);
+  return blocked ? recall_blocked(memory, name, wanted, answer, flags) : found;
+}
+
+enum aiodns_follow aiodns_memory_follow(void *source, const struct aiodns_name *target)
+{
+  struct aiodns_memory *memory = source;
+
+  if (is_blocked(memory, target))
+    return AIODNS_FOLLOW_BLOCKED;
+  return aiodns_in_force_is_elsewhere(memory->moment, target, memory->conf) ? AIODNS_FOLLOW_ELSEWHERE
+                                                                            : AIODNS_FOLLOW_ASK;
+}
+
 /* Each with its own part of the stack. */
 unsigned aiodns_memory_recall(void *source, const struct aiodns_name *name, const uint16_t type[2],
                               unsigned wanted, struct aiodns_answer answer[2], uint8_t flags[2])
 {
+  unsigned found;
+
+  if (is_blocked(source, name))
+    return recall_blocked(source, name, wanted, answer, flags);
   if (wanted & AIODNS_RECALL_EXPIRED)
-    return recall_expired(source, name, type, wanted, answer, flags);
-  return recall_valid(source, name, type, wanted, answer, flags);
+    found = recall_expired(source, name, type, wanted, answer, flags);
+  else
+    found = recall_valid(source, name, type, wanted, answer, flags);
+  return screen_recalled(source, name, wanted, found, answer, flags);
 }
 
 /* ---- Asking ---- */
@@ -289,13 +405,22 @@ static bool open_own(struct aiodns_memory *memory, struct aiodns_tier_map *ret)
   return false;
 }
 
-static uint64_t life_of(const struct aiodns_answer *answer)
+uint32_t aiodns_memory_ttl_s(const struct aiodns_conf *conf, const struct aiodns_answer *answer)
 {
-  uint32_t most_s = answer->outcome == AIODNS_ANSWER ? AIODNS_TTL_MAX_S : AIODNS_NEGATIVE_TTL_MAX_S;
+  const struct aiodns_ttls *ttls = &conf->ttls;
+  bool good = answer->outcome == AIODNS_ANSWER;
+  uint32_t most_s = good ? ttls->max_s : ttls->max_negative_s, ttl_s = answer->ttl_s;
 
+  if (good && ttl_s < ttls->min_s)
+    ttl_s = ttls->min_s;
+  return ttl_s < most_s ? ttl_s : most_s;
+}
+
+static uint64_t life_of(const struct aiodns_memory *memory, const struct aiodns_answer *answer)
+{
   if (answer->outcome == AIODNS_FAILED)
     return AIODNS_FAILED_LIFE_NS;
-  return (uint64_t)(answer->ttl_s < most_s ? answer->ttl_s : most_s) * 1000000000;
+  return (uint64_t)aiodns_memory_ttl_s(memory->conf, answer) * 1000000000;
 }
 
 void aiodns_memory_keep(void *source, const struct aiodns_name *name, uint16_t type,
@@ -314,7 +439,7 @@ void aiodns_memory_keep(void *source, const struct aiodns_name *name, uint16_t t
   }
   struct aiodns_question question = {.name = name, .type = type, .view = memory->moment->view.key};
   uint64_t now_ns = aiodns_moment_boot_ns();
-  uint64_t life_ns = stale ? now_ns - lapsed_ns : life_of(answer);
+  uint64_t life_ns = stale ? now_ns - lapsed_ns : life_of(memory, answer);
   enum aiodns_cache_stored stored =
       aiodns_cache_store(&map.cache, memory->fd, &question, answer, flags, now_ns, life_ns);
   bool good = stored == AIODNS_CACHE_STORED || stored == AIODNS_CACHE_STORED_EVICTING;

@@ -8,6 +8,9 @@
  *   aiodns_memory_claim(), _recall(), _keep(), _settle()   by the lookup's machine (struct aiodns_sources)
  *   aiodns_memory_done()
  *
+ * A name that is blocked is recalled as what aiodns.conf says of such names, so that no server hears of it,
+ * and an answer that a blocked name has led to is recalled as that, too (lists.h).
+ *
  * Invariants: what is recalled was stored by root, by root's daemon or by this user, for this view.  What is
  * kept is kept under the view that the query's own sockets showed (aiodns_memory_sees), else nowhere.  Claims
  * and descriptors are gone when it is done, or by left.h.
@@ -20,13 +23,11 @@
 #include "servers.h"
 #include "shared.h"
 
+/* For how long a blocked name's answer is said to hold: rules may change. */
+enum { AIODNS_BLOCKED_TTL_S = 10 };
+
 /* A received failure: at least so long (RFC 9520 section 3.2); then twice that each time (cache_write.h). */
 #define AIODNS_FAILED_LIFE_NS ((uint64_t)1000000000)
-
-enum {
-  AIODNS_TTL_MAX_S = 86400,         /* no answer is kept for longer */
-  AIODNS_NEGATIVE_TTL_MAX_S = 3600, /* RFC 2308 section 5 */
-};
 
 struct aiodns_memory {
   const struct aiodns_conf *conf; /* borrowed; in resolv.conf's order until its servers are known */
@@ -45,8 +46,10 @@ struct aiodns_memory {
   uint8_t waits, expired;
   /* By place: the outcome of what was not found because it has expired, but may be given if servers fail. */
   uint8_t lapsed[2];
-  uint8_t given;    /* the place, in `facts`, of what AIODNS_RECALL_EXPIRED has found last */
-  bool missed;      /* the only look so far has found nothing */
+  uint8_t given; /* the place, in `facts`, of what AIODNS_RECALL_EXPIRED has found last */
+  bool missed;   /* the only look so far has found nothing */
+  uint8_t ruled; /* what the rules say of the name with this hash; 0 is none yet */
+  uint64_t ruled_hash;
   uint16_t recalls; /* without having looked at files and claims */
   int fd, place;    /* of the own cache, while records are being stored; -1 */
 };
@@ -77,6 +80,11 @@ void aiodns_memory_sees(struct aiodns_memory *memory, unsigned server, int fd);
 unsigned aiodns_memory_recall(void *memory, const struct aiodns_name *name, const uint16_t type[2],
                               unsigned wanted, struct aiodns_answer answer[2], uint8_t flags[2]);
 
+/* As in struct aiodns_sources_cache, and for conf->follow. */
+bool aiodns_memory_screen(void *memory, const struct aiodns_name *name, unsigned count,
+                          const uint16_t type[2], struct aiodns_answer answer[2]);
+enum aiodns_follow aiodns_memory_follow(void *memory, const struct aiodns_name *target);
+
 /* Whether somebody else asks this; waited: it was waited for, and is not to be any more. */
 enum aiodns_claim aiodns_memory_claim(void *memory, const struct aiodns_name *name, uint16_t type,
                                       bool waited);
@@ -85,6 +93,9 @@ enum aiodns_claim aiodns_memory_claim(void *memory, const struct aiodns_name *na
  * stored as such already. */
 void aiodns_memory_keep(void *memory, const struct aiodns_name *name, uint16_t type,
                         const struct aiodns_answer *answer, uint8_t flags);
+
+/* For how long an ANSWER, or a negative one, holds as aiodns.conf wants it, by what its ttl_s says. */
+uint32_t aiodns_memory_ttl_s(const struct aiodns_conf *conf, const struct aiodns_answer *answer);
 
 /* What a candidate's questions have shown of conf's servers. */
 void aiodns_memory_learn(void *memory, const struct aiodns_observed observed[AIODNS_SERVERS_MAX]);

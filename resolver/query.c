@@ -157,6 +157,26 @@ static void follow_chain(struct aiodns_query *query, unsigned s, int64_t now_us)
   aiodns_turn_next(query, now_us);
 }
 
+static void go_where_it_leads(struct aiodns_query *query, unsigned s, int64_t now_us)
+{
+  const struct aiodns_conf *conf = query->conf;
+
+  switch (conf->follow ? conf->follow(conf->follow_source, &query->chain.name) : AIODNS_FOLLOW_ASK) {
+  case AIODNS_FOLLOW_ASK:
+    follow_chain(query, s, now_us);
+    break;
+  case AIODNS_FOLLOW_BLOCKED: /* whose names, not addresses, say what becomes of it */
+    query->blocked = true;
+    query->answered_by = (int16_t)s;
+    aiodns_turn_finish(query, AIODNS_ANSWER);
+    break;
+  case AIODNS_FOLLOW_ELSEWHERE:
+    query->got_servfail = true;
+    aiodns_turn_finish(query, AIODNS_FAILED);
+    break;
+  }
+}
+
 static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, size_t len, bool nxdomain,
                        int64_t now_us)
 {
@@ -185,11 +205,10 @@ static void read_reply(struct aiodns_query *query, unsigned c, uint8_t *msg, siz
     aiodns_turn_finish(query, nxdomain ? AIODNS_NO_NAME : AIODNS_NO_DATA);
     break;
   case AIODNS_READ_CHAIN:
-    if (aiodns_special_of(&query->chain.name) != AIODNS_SPECIAL_NONE) {
+    if (aiodns_special_of(&query->chain.name) != AIODNS_SPECIAL_NONE)
       aiodns_turn_finish(query, AIODNS_NO_NAME); /* no server is asked about those, by whatever way */
-      break;
-    }
-    follow_chain(query, aiodns_channel_server(c), now_us);
+    else
+      go_where_it_leads(query, aiodns_channel_server(c), now_us);
     break;
   case AIODNS_READ_LOOP:
     query->got_servfail = true; /* what a recursive server that follows the chain itself would say */
@@ -432,7 +451,7 @@ void aiodns_query_renew(struct aiodns_query *query)
   query->attempt = query->sends = 0;
   query->started = query->done = query->lingering = false;
   query->got_servfail = query->got_reply = query->was_silent = query->beside = false;
-  query->not_permitted = query->answered_plain = query->lacked_tcp = query->erred = false;
+  query->not_permitted = query->answered_plain = query->lacked_tcp = query->erred = query->blocked = false;
   query->local_error = 0;
   query->chain.aliased = false;
   query->answered_by = -1;

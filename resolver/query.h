@@ -141,6 +141,7 @@ struct aiodns_query {
   bool got_servfail, got_reply, was_silent;
   bool erred; /* some server has refused, or answered with an error */
   bool not_permitted;
+  bool blocked;    /* it ended at a CNAME that leads to a blocked name */
   bool lacked_tcp; /* local_error kept a truncated reply from being asked for whole */
   int local_error; /* errno of a lack of descriptors or memory; 0: none */
   struct aiodns_attempted server[AIODNS_SERVERS_MAX];

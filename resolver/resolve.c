@@ -2,12 +2,14 @@
 
 #include "drive.h"
 #include "files.h"
-#include "hosts.h"
 #include "in_force.h"
 #include "left.h"
+#include "lists.h"
 #include "lookup_cache.h"
 #include "recent.h"
 #include "special.h"
+
+#include <stdlib.h>
 
 /* Has gone from the stack where the cache has answered. */
 #define AIODNS_APART __attribute__((noinline))
@@ -19,12 +21,10 @@ static const struct aiodns_sources sources = {
     .cache = {.recall = aiodns_memory_recall,
               .claim = aiodns_memory_claim,
               .keep = aiodns_memory_keep,
+              .screen = aiodns_memory_screen,
               .settle = aiodns_memory_settle,
               .learn = aiodns_memory_learn},
 };
-
-/* The only thing that outlives a lookup; only says what need not be read. */
-static struct aiodns_hosts etc_hosts = AIODNS_HOSTS_AT(AIODNS_HOSTS_PATH);
 
 static void result_init(struct aiodns_result *result, uint8_t first_len, uint8_t second_len)
 {
@@ -109,9 +109,15 @@ static int place_of(const struct aiodns_conf *conf, int16_t server)
   return server < 0 ? server : conf->server[server].place;
 }
 
-static void drive(struct aiodns_result *result, struct aiodns_lookup *lookup, struct aiodns_memory *memory)
+/* `ret` is NULL, or gets how the only candidate has ended. */
+static void drive(struct aiodns_result *result, struct aiodns_lookup *lookup, struct aiodns_memory *memory,
+                  struct aiodns_verdict *ret)
 {
   aiodns_drive(lookup, memory);
+  if (ret) {
+    *ret = lookup->search.last;
+    ret->outcome = lookup->outcome;
+  }
   result->error = lookup->error;
   for (unsigned i = 0; i < lookup->query_count; i++)
     if (lookup->outcome != AIODNS_ANSWER || result->answer[i].outcome == AIODNS_ANSWER)
@@ -149,7 +155,7 @@ static AIODNS_APART struct aiodns_fan *ask_together(struct aiodns_result *result
 static AIODNS_APART void ask_one_by_one(struct aiodns_result *result, const struct aiodns_conf *conf,
                                         const struct aiodns_sources *from, const char *text,
                                         const struct aiodns_name *name, int family, bool as_is,
-                                        struct aiodns_fan *rest)
+                                        struct aiodns_fan *rest, struct aiodns_verdict *ret)
 {
   struct aiodns_lookup lookup;
 
@@ -162,13 +168,14 @@ static AIODNS_APART void ask_one_by_one(struct aiodns_result *result, const stru
     lookup.time_us -= rest->spent_us;
     aiodns_fan_free(rest);
   }
-  drive(result, &lookup, from->source);
+  drive(result, &lookup, from->source, ret);
 }
 
 /* The servers, where the cache does not know; `text` is NULL for the names of an address. */
 static AIODNS_APART void ask_servers(struct aiodns_result *result, struct aiodns_conf *conf,
                                      const struct aiodns_sources *from, const char *text,
-                                     const struct aiodns_name *name, int family, bool as_is)
+                                     const struct aiodns_name *name, int family, bool as_is,
+                                     struct aiodns_verdict *ret)
 {
   struct aiodns_fan *fan = NULL;
 
@@ -180,16 +187,139 @@ static AIODNS_APART void ask_servers(struct aiodns_result *result, struct aiodns
     if (fan && !(fan = ask_together(result, fan, conf, from->source)))
       return;
   }
-  ask_one_by_one(result, conf, from, text, name, family, as_is, fan);
+  ask_one_by_one(result, conf, from, text, name, family, as_is, fan, ret);
 }
 
-/* The cache, then the servers. */
+static void shorten_ttl(struct aiodns_result *result, const struct aiodns_conf *conf)
+{
+  for (unsigned i = 0; i < 2; i++)
+    if (result->answer[i].outcome == AIODNS_ANSWER)
+      result->answer[i].ttl_s = aiodns_memory_ttl_s(conf, &result->answer[i]);
+}
+
+/* The cache, then the servers of *conf. `ret` as of drive(). */
+static void look_up_with(struct aiodns_result *result, struct aiodns_conf *conf,
+                         const struct __res_state *state, struct aiodns_moment *moment, const char *text,
+                         const struct aiodns_name *name, int family, bool as_is, struct aiodns_verdict *ret)
+{
+  struct aiodns_sources from = sources;
+  struct aiodns_memory memory;
+  struct aiodns_verdict verdict;
+
+  aiodns_memory_init(&memory, conf, moment);
+  from.source = &memory;
+  if (moment->said) {
+    conf->follow = aiodns_memory_follow;
+    conf->follow_source = &memory;
+  }
+  if (aiodns_lookup_from_cache(conf, &from, family, text, name, as_is, result->answer, &verdict)) {
+    end(result, AIODNS_SOURCE_CACHE, verdict.outcome);
+    if (ret)
+      *ret = verdict;
+  } else {
+    ask_servers(result, conf, &from, text, name, family, as_is, ret);
+    shorten_ttl(result, conf);
+  }
+  if (result->source == AIODNS_SOURCE_CACHE && result->outcome == AIODNS_ANSWER && text && !as_is &&
+      aiodns_lists_are_steady(moment))
+    aiodns_recent_put(moment, state, text, family, result, memory.facts);
+  aiodns_memory_done(&memory);
+}
+
+/* ---- Domains with servers of their own ---- */
+
+/* The candidates of a search list that go to different servers, each a lookup of its own. */
+struct split {
+  struct aiodns_conf conf; /* of names in no domain */
+  struct aiodns_search search;
+  struct aiodns_name candidate;
+};
+
+/* A lookup of one name as it is, by the servers of the domain that it is in. */
+static AIODNS_APART void look_up_candidate(struct aiodns_result *result, const struct split *split,
+                                           const struct __res_state *state, struct aiodns_moment *moment,
+                                           int family, int64_t deadline_us, struct aiodns_verdict *ret)
+{
+  struct aiodns_conf conf = split->conf;
+
+  aiodns_in_force_route(moment, &split->candidate, &conf);
+  conf.deadline_ms = (uint32_t)(deadline_us / 1000);
+  *ret = (struct aiodns_verdict){.outcome = AIODNS_FAILED, .failure = AIODNS_FAILURE_SERVFAIL};
+  if (conf.server_count > 0)
+    look_up_with(result, &conf, state, moment, ".", &split->candidate, family, true, ret);
+}
+
+/* As lookup.c goes through a list: who is silent leaves a quarter of the time to those behind it. */
+static AIODNS_APART void look_up_split(struct aiodns_result *result, struct split *split,
+                                       const struct __res_state *state, struct aiodns_moment *moment,
+                                       int family)
+{
+  int64_t left_us = aiodns_conf_deadline_us(&split->conf);
+  struct aiodns_verdict verdict;
+
+  while (aiodns_search_next(&split->search, &split->candidate)) {
+    uint64_t began_ns = aiodns_moment_boot_ns();
+    bool more = aiodns_search_has_more(&split->search);
+    look_up_candidate(result, split, state, moment, family, more ? left_us / 4 * 3 : left_us, &verdict);
+    if (verdict.outcome == AIODNS_ANSWER)
+      return;
+    if (verdict.outcome == AIODNS_FAILED && verdict.failure != AIODNS_FAILURE_SERVFAIL)
+      left_us -= (int64_t)(aiodns_moment_boot_ns() - began_ns) / 1000;
+    if (left_us < 1000)
+      left_us = 1000;
+    aiodns_search_report(&split->search, verdict);
+    for (unsigned i = 0; i < 2; i++) {
+      uint8_t address_len = result->answer[i].address_len;
+      aiodns_answer_done(&result->answer[i]);
+      aiodns_answer_init(&result->answer[i], address_len);
+    }
+  }
+  end(result, AIODNS_SOURCE_SERVERS, aiodns_search_verdict(&split->search));
+}
+
+/* Whether all candidates of a lookup go to the same servers; those are put into *conf then. */
+static AIODNS_APART bool route(struct aiodns_conf *conf, const struct aiodns_moment *moment, const char *text,
+                               const struct aiodns_name *name, bool as_is)
+{
+  static const struct aiodns_verdict nobody = {.outcome = AIODNS_NO_NAME};
+  struct aiodns_search search;
+  struct aiodns_name candidate = *name;
+  uint64_t first = 0;
+
+  aiodns_search_init(&search, conf, aiodns_files_search_more, NULL, text ? text : ".", name, as_is || !text);
+  for (unsigned i = 0; aiodns_search_next(&search, &candidate); i++) {
+    uint64_t domain = aiodns_in_force_domain(moment, &candidate);
+    if (i > 0 && domain != first)
+      return false;
+    first = domain;
+    aiodns_search_report(&search, nobody);
+  }
+  if (first != 0)
+    aiodns_in_force_route(moment, &candidate, conf);
+  return true;
+}
+
+static AIODNS_APART void split_up(struct aiodns_result *result, const struct aiodns_conf *conf,
+                                  const struct __res_state *state, struct aiodns_moment *moment,
+                                  const char *text, const struct aiodns_name *name, int family)
+{
+  struct split *split = malloc(sizeof *split); /* a lookup needs what is left of the stack */
+
+  if (!split) {
+    result->error = ENOMEM;
+    end(result, AIODNS_SOURCE_NONE, AIODNS_LOCAL);
+    return;
+  }
+  split->conf = *conf;
+  aiodns_search_init(&split->search, &split->conf, aiodns_files_search_more, NULL, text, name, false);
+  look_up_split(result, split, state, moment, family);
+  free(split);
+}
+
 static void look_up(struct aiodns_result *result, const struct __res_state *state,
                     struct aiodns_moment *moment, const char *text, const struct aiodns_name *name,
                     int family, bool as_is)
 {
-  struct aiodns_sources from = sources;
-  struct aiodns_memory memory;
   struct aiodns_conf conf;
 
   if (!aiodns_conf_from_state(&conf, state)) {
@@ -197,16 +327,12 @@ static void look_up(struct aiodns_result *result, const struct __res_state *stat
     return;
   }
   aiodns_in_force_apply(moment, &conf);
-  aiodns_memory_init(&memory, &conf, moment);
-  from.source = &memory;
-  if (aiodns_lookup_from_cache(&conf, &from, family, text, name, as_is, result->answer, &result->outcome))
-    result->source = AIODNS_SOURCE_CACHE;
+  if (moment->said >> AIODNS_KEYWORD_DOMAIN & 1 && !route(&conf, moment, text, name, as_is))
+    split_up(result, &conf, state, moment, text, name, family);
+  else if (conf.server_count == 0) /* of a domain in a bad file */
+    end(result, AIODNS_SOURCE_NONE, AIODNS_FAILED);
   else
-    ask_servers(result, &conf, &from, text, name, family, as_is);
-  if (result->source == AIODNS_SOURCE_CACHE && result->outcome == AIODNS_ANSWER && text && !as_is &&
-      aiodns_filter_relies_on(&etc_hosts.filter, moment->hosts))
-    aiodns_recent_put(moment, state, text, family, result, memory.facts);
-  aiodns_memory_done(&memory);
+    look_up_with(result, &conf, state, moment, text, name, family, as_is, NULL);
 }
 
 static void look_up_name(struct aiodns_result *result, const struct __res_state *state,
@@ -219,8 +345,8 @@ static void look_up_name(struct aiodns_result *result, const struct __res_state 
 }
 
 /* Whether the name is one that no server is asked about; then the result is complete. */
-static bool resolve_special(struct aiodns_result *result, const char *name, const struct aiodns_name *wire,
-                            int family)
+static bool resolve_special(struct aiodns_result *result, const struct aiodns_moment *moment,
+                            const char *name, const struct aiodns_name *wire, int family)
 {
   switch (aiodns_special_of(wire)) {
   case AIODNS_SPECIAL_NONE:
@@ -232,6 +358,8 @@ static bool resolve_special(struct aiodns_result *result, const char *name, cons
     end(result, AIODNS_SOURCE_SPECIAL, AIODNS_NO_NAME);
     break;
   case AIODNS_SPECIAL_NOT_MINE:
+    if (aiodns_in_force_domain(moment, wire)) /* a `domain` line makes it ours */
+      return false;
     end(result, AIODNS_SOURCE_SPECIAL, AIODNS_NOT_MINE);
     break;
   }
@@ -254,13 +382,11 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
   struct aiodns_moment moment;
 
   aiodns_moment_get(&moment);
-  uint64_t hosts = moment.hosts;
   result_init(ret, family == AF_INET6 ? 16 : 4, 16);
   if (aiodns_recent_get(&moment, state, name, family, ret))
     return;
-  unsigned found = aiodns_hosts_by_name(&etc_hosts, name, family, ret->answer, &ret->first, &moment.hosts);
-  if (moment.hosts != hosts)
-    aiodns_moment_put(&moment);
+  aiodns_lists_look(&moment);
+  unsigned found = aiodns_lists_by_name(&moment, name, family, ret->answer, &ret->first);
   if (found > 0) {
     if (!out_of_memory(ret))
       end(ret, AIODNS_SOURCE_HOSTS, AIODNS_ANSWER);
@@ -272,12 +398,12 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
     end(ret, AIODNS_SOURCE_NONE, AIODNS_NO_NAME);
     return;
   }
-  if (resolve_special(ret, name, &wire, family))
+  if (resolve_special(ret, &moment, name, &wire, family))
     return;
   bool aliased = try_alias(state, name, alias, &wire);
   /* An alias may lead to another one; that is asked as it is. */
   bool twice = aliased && try_alias(state, alias, alias, &wire);
-  if (aliased && resolve_special(ret, alias, &wire, family))
+  if (aliased && resolve_special(ret, &moment, alias, &wire, family))
     return;
   look_up_name(ret, state, &moment, aliased ? alias : name, &wire, family, twice);
 }
@@ -296,11 +422,9 @@ void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state 
   struct aiodns_name name;
 
   aiodns_moment_get(&moment);
-  uint64_t hosts = moment.hosts;
   result_init(ret, 0, 0);
-  bool found = aiodns_hosts_by_address(&etc_hosts, family, address, &ret->answer[0], &moment.hosts);
-  if (moment.hosts != hosts)
-    aiodns_moment_put(&moment);
+  aiodns_lists_look(&moment);
+  bool found = aiodns_lists_by_address(&moment, family, address, &ret->answer[0]);
   if (found) {
     end(ret, AIODNS_SOURCE_HOSTS, AIODNS_ANSWER);
     return;

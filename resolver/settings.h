@@ -1,15 +1,17 @@
 /*
  * /etc/aiodns.conf (aiodns.conf(5)): what an administrator adds to resolv.conf(5).  A keyword and its values
- * a line, `#` begins a comment; a keyword that is said again replaces what it said before, but for `attempt`,
- * whose lines are steps in order.
+ * a line, `#` begins a comment; a keyword that is said again replaces what it said before, but for those
+ * whose lines add up: `attempt`, whose lines are steps in order, `domain`, `hosts-file`, `block-file`,
+ * `block`, `allow`.
  *
  * Invariants: an absent or empty file changes nothing.  A file with any error changes nothing either: the
- * last good one of this process counts on, or resolv.conf alone; no lookup fails for it.
+ * last good one of this process counts on, or resolv.conf alone; no lookup fails for it.  But where a process
+ * has no last good one, the names of a bad file's `domain` lines are kept from other servers.
  */
 #ifndef AIODNS_SETTINGS_H
 #define AIODNS_SETTINGS_H
 
-#include "conf.h"
+#include "items.h"
 
 #define AIODNS_SETTINGS_PATH "/etc/aiodns.conf"
 
@@ -20,17 +22,31 @@ enum aiodns_keyword {
   AIODNS_KEYWORD_PARALLEL_SEARCH, /* parallel-search on|off */
   AIODNS_KEYWORD_SERVE_STALE,     /* serve-stale off|on|TIME */
   AIODNS_KEYWORD_0X20,            /* 0x20 auto|on|off */
+  AIODNS_KEYWORD_DOMAIN,          /* domain NAME SERVER... */
+  AIODNS_KEYWORD_HOSTS_FILE,      /* hosts-file PATTERN... */
+  AIODNS_KEYWORD_BLOCK_FILE,      /* block-file PATTERN... */
+  AIODNS_KEYWORD_BLOCK,           /* block NAME|*.NAME... */
+  AIODNS_KEYWORD_ALLOW,           /* allow NAME... */
+  AIODNS_KEYWORD_BLOCK_ANSWER,    /* block-answer nxdomain|nodata|null */
+  AIODNS_KEYWORD_CACHE_SIZE,      /* cache-size SIZE */
+  AIODNS_KEYWORD_HOST_CACHE,      /* host-cache shared|private */
+  AIODNS_KEYWORD_MIN_TTL,         /* min-ttl TIME */
+  AIODNS_KEYWORD_MAX_TTL,         /* max-ttl TIME */
+  AIODNS_KEYWORD_MAX_NEGATIVE_TTL /* max-negative-ttl TIME */
 };
 
 enum {
-  AIODNS_KEYWORDS = AIODNS_KEYWORD_0X20 + 1,
+  AIODNS_KEYWORDS = AIODNS_KEYWORD_MAX_NEGATIVE_TTL + 1,
   AIODNS_SETTINGS_STALE_MAX_S = 7 * 86400,
   AIODNS_SETTINGS_STALE_ON_S = 86400, /* `serve-stale on` (RFC 8767 section 5: 1 to 3 days) */
   AIODNS_SETTINGS_STEP_MIN_MS = 10,
   AIODNS_SETTINGS_STEP_MAX_MS = 60000,
   AIODNS_SETTINGS_DEADLINE_MIN_MS = 100,
   AIODNS_SETTINGS_DEADLINE_MAX_MS = 300000,
-  AIODNS_SETTINGS_FILE_MAX = 1 << 20, /* octets */
+  AIODNS_SETTINGS_FILE_MAX = 1 << 20,  /* octets */
+  AIODNS_SETTINGS_CACHE_MIN = 1 << 18, /* octets */
+  AIODNS_SETTINGS_CACHE_MAX = 1 << 30,
+  AIODNS_SETTINGS_MIN_TTL_MAX_S = 3600,
 };
 
 struct aiodns_settings {
@@ -39,12 +55,17 @@ struct aiodns_settings {
   uint8_t server_count;
   uint8_t letters; /* enum aiodns_letters */
   bool parallel_search;
-  uint8_t said;           /* 1 << enum aiodns_keyword */
+  uint8_t block_answer;   /* enum aiodns_block_answer */
+  bool host_private;      /* the host tier's cache is root's alone to read */
+  uint32_t said;          /* 1 << enum aiodns_keyword */
   uint32_t deadline_ms;   /* 0: not said */
   uint32_t serve_stale_s; /* how long behind its expiry an answer may still be given; 0: never */
+  uint32_t cache_size;    /* octets of each tier's cache; 0: not said */
+  struct aiodns_ttls ttls;
 };
 
-/* Where something is said: the line of a keyword that counts (of the first `attempt`), or of an error. */
+/* Where something is said: the line of a keyword that counts (of the first, where lines add up), or of an
+ * error. */
 struct aiodns_settings_place {
   unsigned line, column; /* from 1; column in octets */
 };
@@ -60,14 +81,15 @@ struct aiodns_settings_error {
  */
 typedef void aiodns_settings_report(void *context, const struct aiodns_settings_error *error);
 
-/* What counts without a file. */
+/* What counts without a file; there are no items then. */
 void aiodns_settings_init(struct aiodns_settings *ret);
 
 enum aiodns_settings_read {
   AIODNS_SETTINGS_ABSENT, /* there is no such file: *ret is as after aiodns_settings_init */
   AIODNS_SETTINGS_GOOD,
-  AIODNS_SETTINGS_BAD, /* it has an error, or cannot be read (errno), or is too large: *ret is not to be used
-                        */
+  AIODNS_SETTINGS_BAD, /* it has an error, or cannot be read (errno), or is too large: all is as without a
+                        * file, but for `domain` lines, of those whose name could be read the servers that
+                        * could */
 };
 
 /*
@@ -78,10 +100,10 @@ enum aiodns_settings_read {
  * errno behind BAD: 0 where the file is at fault; else why it could not be read, or an interface that it
  * names not be found (ENODEV: there is none yet), which may be otherwise the next time without a change.
  *
- * All of *ret is written, what is between its fields too, so that it may be compared as octets.
+ * All of *ret and *ret_items is written, what is between fields too, so that they may be compared as octets.
  */
-enum aiodns_settings_read aiodns_settings_read(struct aiodns_settings *ret, const char *path,
-                                               struct aiodns_settings_place *place,
+enum aiodns_settings_read aiodns_settings_read(struct aiodns_settings *ret, struct aiodns_items *ret_items,
+                                               const char *path, struct aiodns_settings_place *place,
                                                aiodns_settings_report *report, void *context);
 
 /* What of it goes into a configuration that resolv.conf has filled: servers and order, time, letter case. */

@@ -17,7 +17,12 @@ static const char expected_unit[] = "expected a unit directly behind the number:
                   expected_port[] = "expected a port from 1 to 65535 behind the @",
                   expected_no_scope[] = "expected no scope (%) but behind a link-local IPv6 address",
                   expected_scope[] = "expected a scope behind a link-local address, such as fe80::1%eth0",
-                  expected_interface[] = "expected an interface that exists, or its number, behind the %";
+                  expected_interface[] = "expected an interface that exists, or its number, behind the %",
+                  expected_size[] = "expected a size such as 4M, with K, M or G behind the number",
+                  expected_name[] =
+                      "expected a domain name of letters, digits, - and _, such as corp.example",
+                  expected_path[] = "expected a path from / on, of at most 255 characters",
+                  expected_wildcards[] = "expected * and ? behind the last / of the path only";
 
 /* A run of decimal digits, as far as it goes; what is too large for `limit` stays above it. */
 static const char *parse_number(const char *text, uint64_t limit, uint64_t *ret)
@@ -138,4 +143,38 @@ const char *aiodns_settings_server(const char *word, size_t len, struct aiodns_s
   else
     ret->address.in6.sin6_port = port;
   return NULL;
+}
+
+const char *aiodns_settings_size(const char *word, size_t len, uint64_t *ret)
+{
+  static const char units[] = "KMG";
+  const char *unit = parse_number(word, UINT64_C(1) << 32, ret);
+
+  if (unit == word || len >= AIODNS_SETTINGS_WORD_ROOM)
+    return expected_size;
+  if (!*unit)
+    return NULL;
+  const char *found = strchr(units, *unit);
+  if (!found || unit[1])
+    return expected_size;
+  *ret <<= 10 * (found - units + 1);
+  return NULL;
+}
+
+const char *aiodns_settings_name(const char *word, size_t len, struct aiodns_name *ret)
+{
+  if (len >= AIODNS_SETTINGS_WORD_ROOM || !aiodns_name_from_text(ret, word) || ret->len < 2 ||
+      !aiodns_name_is_host_part(ret))
+    return expected_name;
+  for (unsigned i = 0; i < ret->len; i++) /* lengths of labels are below the letters */
+    ret->wire[i] = aiodns_name_lower(ret->wire[i]);
+  return NULL;
+}
+
+const char *aiodns_settings_pattern(const char *word, size_t len)
+{
+  if (len >= AIODNS_SETTINGS_WORD_ROOM - 1 || word[0] != '/' || word[len - 1] == '/')
+    return expected_path;
+  const char *wildcard = strpbrk(word, "*?");
+  return wildcard && strchr(wildcard, '/') ? expected_wildcards : NULL;
 }

@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Longer than any word that means something: an address, an interface's name of 15, a port. */
-enum { AIODNS_SETTINGS_WORD_ROOM = 96 };
+/* Longer than any word that means something: a name of 253 characters, a path of 255. */
+enum { AIODNS_SETTINGS_WORD_ROOM = 257 };
 
 extern const char aiodns_settings_expected_time[]; /* where there is no time at all */
 
@@ -25,5 +25,14 @@ const char *aiodns_settings_time(const char *word, size_t len, uint64_t *ret_ms)
  * kernel has no such interface, or cannot be asked for it now, *ret_error gets the errno, and else stays.
  */
 const char *aiodns_settings_server(const char *word, size_t len, struct aiodns_server *ret, int *ret_error);
+
+/* A whole number of octets, with K, M or G behind it for powers of 1,024. */
+const char *aiodns_settings_size(const char *word, size_t len, uint64_t *ret);
+
+/* A domain name, in lower case in *ret; not the root. */
+const char *aiodns_settings_name(const char *word, size_t len, struct aiodns_name *ret);
+
+/* The path of a file from the root on; `*` and `?` may stand in its last part. */
+const char *aiodns_settings_pattern(const char *word, size_t len);
 
 #endif

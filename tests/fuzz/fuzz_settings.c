@@ -34,6 +34,10 @@ static void look(const struct aiodns_settings *settings)
   must(settings->deadline_ms <= AIODNS_SETTINGS_DEADLINE_MAX_MS);
   must(settings->serve_stale_s <= AIODNS_SETTINGS_STALE_MAX_S);
   must(settings->letters <= AIODNS_LETTERS_OFF);
+  must(settings->ttls.min_s <= settings->ttls.max_s && settings->ttls.max_s <= AIODNS_TTL_MAX_S);
+  must(settings->ttls.max_s > 0 && settings->ttls.max_negative_s <= AIODNS_TTL_MAX_S);
+  must(settings->cache_size == 0 || (settings->cache_size >= AIODNS_SETTINGS_CACHE_MIN &&
+                                     settings->cache_size <= AIODNS_SETTINGS_CACHE_MAX));
   memset(&conf, 0, sizeof conf);
   aiodns_settings_apply(settings, &conf);
   must(conf.server_count == settings->server_count);
@@ -44,9 +48,31 @@ static void look(const struct aiodns_settings *settings)
                                         conf.server[i].address_len == sizeof(struct sockaddr_in6))));
 }
 
+/* Of a bad file there are domains alone. */
+static void look_items(const struct aiodns_items *items, bool good)
+{
+  struct aiodns_domain domain;
+  struct aiodns_name name;
+  struct aiodns_item item;
+  uint32_t at = 0;
+
+  must(aiodns_name_from_text(&name, "a.name"));
+  while (aiodns_items_next(items, &at, &item)) {
+    must(good || item.kind == AIODNS_ITEM_DOMAIN);
+    if (item.kind == AIODNS_ITEM_HOSTS_FILE || item.kind == AIODNS_ITEM_BLOCK_FILE)
+      must(item.data[0] == '/' && strlen((const char *)item.data) == item.len - 1);
+  }
+  must(at == items->len);
+  if (aiodns_items_domain_of(items, &name, &domain))
+    must(domain.server_count <= AIODNS_SERVERS_MAX && (!good || domain.server_count > 0) &&
+         aiodns_name_within(&name, &domain.name));
+  must(aiodns_items_rules(items, &name) <= AIODNS_RULE_ALLOW);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
   struct aiodns_settings settings, again;
+  static struct aiodns_items items, items_again;
   struct aiodns_settings_place place[AIODNS_KEYWORDS];
   char path[64];
   int fd = memfd_create("settings", MFD_CLOEXEC);
@@ -54,13 +80,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
   must(fd >= 0 && write(fd, data, len) == (ssize_t)len);
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
   errors = 0;
-  enum aiodns_settings_read result = aiodns_settings_read(&settings, path, place, note, &errors);
+  enum aiodns_settings_read result = aiodns_settings_read(&settings, &items, path, place, note, &errors);
   must(result == (errors ? AIODNS_SETTINGS_BAD : AIODNS_SETTINGS_GOOD));
-  must(aiodns_settings_read(&again, path, NULL, NULL, NULL) == result);
-  for (unsigned i = 0; i < AIODNS_KEYWORDS; i++)
-    must((place[i].line > 0) == (settings.said >> i & 1));
+  must(aiodns_settings_read(&again, &items_again, path, NULL, NULL, NULL) == result);
+  must(memcmp(&settings, &again, sizeof settings) == 0);
+  must(memcmp(&items, &items_again, sizeof items) == 0);
+  look_items(&items, result == AIODNS_SETTINGS_GOOD);
   if (result == AIODNS_SETTINGS_GOOD) {
-    must(memcmp(&settings, &again, sizeof settings) == 0);
+    for (unsigned i = 0; i < AIODNS_KEYWORDS; i++)
+      must((place[i].line > 0) == (settings.said >> i & 1));
     look(&settings);
   }
   close(fd);

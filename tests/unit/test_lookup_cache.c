@@ -177,7 +177,11 @@ static bool from_cache(const char *text, int family, enum aiodns_outcome *ret)
 
   aiodns_answer_init(&answer[0], family == AF_INET6 && !conf.no_aaaa ? 16 : 4);
   aiodns_answer_init(&answer[1], 16);
-  return aiodns_lookup_from_cache(&conf, &sources, family, text, &name, false, answer, ret);
+  struct aiodns_verdict verdict;
+  bool known = aiodns_lookup_from_cache(&conf, &sources, family, text, &name, false, answer, &verdict);
+  if (known)
+    *ret = verdict.outcome;
+  return known;
 }
 
 static void forget_answers(void)
@@ -274,12 +278,12 @@ static void names_of_an_address_are_answered(void **state)
 {
   (void)state;
   struct aiodns_name name = wire_of("1.2.0.192.in-addr.arpa");
-  enum aiodns_outcome outcome;
+  struct aiodns_verdict verdict;
   know("1.2.0.192.in-addr.arpa", AIODNS_TYPE_PTR, AIODNS_ANSWER, 0);
   aiodns_answer_init(&answer[0], 0);
   aiodns_answer_init(&answer[1], 0);
-  assert_true(aiodns_lookup_from_cache(&conf, &sources, AF_UNSPEC, NULL, &name, true, answer, &outcome));
-  assert_int_equal(outcome, AIODNS_ANSWER);
+  assert_true(aiodns_lookup_from_cache(&conf, &sources, AF_UNSPEC, NULL, &name, true, answer, &verdict));
+  assert_int_equal(verdict.outcome, AIODNS_ANSWER);
   assert_string_equal(aiodns_answer_canonical(&answer[0]), "host.test");
   forget_answers();
 }

@@ -15,6 +15,7 @@
 enum { ERRORS_MAX = 64 };
 
 static struct aiodns_settings settings;
+static struct aiodns_items items;
 static struct aiodns_settings_place place[AIODNS_KEYWORDS];
 static struct aiodns_settings_error error[ERRORS_MAX];
 static unsigned errors;
@@ -47,7 +48,7 @@ static enum aiodns_settings_read read_at(const char *path)
   memset(&settings, 0xa5, sizeof settings);
   memset(place, 0xa5, sizeof place);
   errno = EDOM;
-  return aiodns_settings_read(&settings, path, place, note, &context);
+  return aiodns_settings_read(&settings, &items, path, place, note, &context);
 }
 
 static enum aiodns_settings_read read_octets(const void *octets, size_t len)
@@ -436,11 +437,12 @@ static void nobody_needs_to_listen(void **state)
 {
   static const char text[] = "deadline x\n0x20 on\n\x01\n";
   (void)state;
-  assert_int_equal(aiodns_settings_read(&settings, file_of(text, strlen(text)), NULL, NULL, NULL),
+  assert_int_equal(aiodns_settings_read(&settings, &items, file_of(text, strlen(text)), NULL, NULL, NULL),
                    AIODNS_SETTINGS_BAD);
-  assert_int_equal(aiodns_settings_read(&settings, file_of("0x20 on", 7), NULL, NULL, NULL),
+  assert_int_equal(aiodns_settings_read(&settings, &items, file_of("0x20 on", 7), NULL, NULL, NULL),
                    AIODNS_SETTINGS_GOOD);
-  assert_int_equal(aiodns_settings_read(&settings, "/dev/null", NULL, NULL, NULL), AIODNS_SETTINGS_BAD);
+  assert_int_equal(aiodns_settings_read(&settings, &items, "/dev/null", NULL, NULL, NULL),
+                   AIODNS_SETTINGS_BAD);
 }
 
 static void a_long_word_is_cut(void **state)

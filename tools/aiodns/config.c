@@ -18,6 +18,7 @@ struct config {
   char *printable; /* the path */
   bool named;      /* it is not the file that counts */
   struct aiodns_settings settings;
+  struct aiodns_items items;
   struct aiodns_settings_place place[AIODNS_KEYWORDS];
   struct aiodns_conf conf;
 };
@@ -83,7 +84,8 @@ static void print_error(void *context, const struct aiodns_settings_error *error
 static bool read_settings(struct config *config)
 {
   errno = 0;
-  switch (aiodns_settings_read(&config->settings, config->path, config->place, print_error, config)) {
+  switch (aiodns_settings_read(&config->settings, &config->items, config->path, config->place, print_error,
+                               config)) {
   case AIODNS_SETTINGS_GOOD:
     return true;
   case AIODNS_SETTINGS_ABSENT:

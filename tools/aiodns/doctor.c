@@ -84,10 +84,11 @@ static void note_error(void *context, const struct aiodns_settings_error *error)
 static void look_at_settings(struct doctor *doctor)
 {
   static const char path[] = AIODNS_SETTINGS_PATH;
+  static struct aiodns_items items;
   struct aiodns_settings settings;
   struct aiodns_settings_error first = {0};
 
-  switch (aiodns_settings_read(&settings, path, NULL, note_error, &first)) {
+  switch (aiodns_settings_read(&settings, &items, path, NULL, note_error, &first)) {
   case AIODNS_SETTINGS_ABSENT: /* as on most hosts */
     return;
   case AIODNS_SETTINGS_GOOD:

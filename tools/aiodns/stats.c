@@ -23,6 +23,7 @@ static const struct line {
     {AIODNS_COUNT_STALE, "  of these, answered by what had expired"},
     {AIODNS_COUNT_WAITED, "waited for another lookup's answer"},
     {AIODNS_COUNT_WAITED_VAIN, "  of these, asked after all"},
+    {AIODNS_COUNT_BLOCKED, "blocked"},
     {AIODNS_COUNT_STORED, "answers stored"},
     {AIODNS_COUNT_EVICTED, "valid answers driven out by them"},
     {AIODNS_COUNT_DROPPED, "answers that could not be stored"},
