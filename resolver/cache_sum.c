@@ -13,6 +13,7 @@
  * look for such mixes, at the price of 2^64 trials each, and then there is the second look (cache.h).
  */
 #include "cache.h"
+#include "hash.h"
 #include "thread.h"
 
 #include <string.h>
@@ -36,20 +37,6 @@ uint64_t aiodns_cache_load(const uint64_t *word)
   return load(word);
 }
 
-/* Both halves of a product of 128 bits, one on the other. */
-static inline uint64_t multiply(uint64_t a, uint64_t b)
-{
-#ifdef __SIZEOF_INT128__
-  __extension__ typedef unsigned __int128 uint128;
-  uint128 product = (uint128)a * b;
-  return (uint64_t)product ^ (uint64_t)(product >> 64);
-#else
-  uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
-  uint64_t low = a0 * b0, middle = a1 * b0 + (low >> 32), other = a0 * b1 + (uint32_t)middle;
-  return (other << 32 | (uint32_t)low) ^ (a1 * b1 + (middle >> 32) + (other >> 32));
-#endif
-}
-
 /* The unknowns, four words made of the key. */
 struct secret {
   uint64_t a, b, c, d;
@@ -64,16 +51,6 @@ static inline struct secret secret_of(const uint64_t key[2])
 }
 
 /* ---- Hashes ---- */
-
-/* aiodns_name_lower() of eight octets at once. */
-static inline uint64_t lower(uint64_t word)
-{
-  const uint64_t each = 0x0101010101010101;
-  uint64_t low = word & 0x7f * each;
-  /* The top bit of each octet: it is at least 'A'; it is beyond 'Z'; it is no ASCII. */
-  uint64_t from_a = low + (0x80 - 'A') * each, beyond_z = low + (0x7f - 'Z') * each;
-  return word | (((from_a ^ beyond_z) & ~word & 0x80 * each) >> 2);
-}
 
 /* The octets of a name's last word, fewer than eight of them, with zeros behind them. */
 static inline uint64_t last_word(const struct aiodns_name *name)
@@ -103,24 +80,25 @@ void aiodns_cache_ask(const struct aiodns_cache *cache, const struct aiodns_name
                       struct aiodns_cache_asked *ret)
 {
   const struct secret secret = secret_of(cache->key);
-  uint64_t state = multiply(view ^ secret.a, name->len ^ secret.b), pair[2];
+  uint64_t state = aiodns_hash_multiply(view ^ secret.a, name->len ^ secret.b), pair[2];
   size_t at = 0, i = 0;
 
   for (; name->len - at >= sizeof pair; at += sizeof pair, i += 2) {
     memcpy(pair, name->wire + at, sizeof pair);
-    pair[0] = ret->words[i] = lower(pair[0]), pair[1] = ret->words[i + 1] = lower(pair[1]);
-    state = multiply(pair[0] ^ secret.c, pair[1] ^ state);
+    pair[0] = ret->words[i] = aiodns_hash_lower(pair[0]),
+    pair[1] = ret->words[i + 1] = aiodns_hash_lower(pair[1]);
+    state = aiodns_hash_multiply(pair[0] ^ secret.c, pair[1] ^ state);
   }
-  pair[1] = lower(last_word(name));
+  pair[1] = aiodns_hash_lower(last_word(name));
   pair[0] = pair[1];
   if (name->len - at >= sizeof(uint64_t)) {
     memcpy(pair, name->wire + at, sizeof(uint64_t));
-    pair[0] = lower(pair[0]);
+    pair[0] = aiodns_hash_lower(pair[0]);
   } else {
     pair[1] = 0;
   }
   ret->words[i] = pair[0], ret->words[i + 1] = pair[1];
-  ret->state = multiply(pair[0] ^ secret.c, pair[1] ^ state);
+  ret->state = aiodns_hash_multiply(pair[0] ^ secret.c, pair[1] ^ state);
   ret->view = view;
   ret->len = name->len;
 }
@@ -129,7 +107,7 @@ uint64_t aiodns_cache_asked_hash(const struct aiodns_cache *cache, const struct 
                                  uint16_t type)
 {
   const struct secret secret = secret_of(cache->key);
-  uint64_t hash = multiply(asked->state ^ secret.d, type ^ secret.a);
+  uint64_t hash = aiodns_hash_multiply(asked->state ^ secret.d, type ^ secret.a);
   return hash ? hash : 1;
 }
 
@@ -158,7 +136,7 @@ static inline uint64_t take(const uint64_t *from, uint8_t *to, size_t i)
  */
 static inline uint64_t chain(uint64_t state, uint64_t word)
 {
-  return multiply(state, word) ^ state;
+  return aiodns_hash_multiply(state, word) ^ state;
 }
 
 /* Two lanes, each with two words of a block, so that their multiplications overlap. */

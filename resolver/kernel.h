@@ -361,6 +361,18 @@ static inline void *aiodns_kernel_map(void *over, uint64_t len, int protection, 
   return (void *)base; /* NOLINT(performance-no-int-to-ptr): -1 is MAP_FAILED */
 }
 
+static inline int aiodns_kernel_unmap(void *base, uint64_t len)
+{
+  return (int)syscall(SYS_munmap, base, (size_t)len);
+}
+
+/* Another size, perhaps at another place; MAP_FAILED: what was there is as it was. */
+static inline void *aiodns_kernel_remap(void *base, uint64_t old_len, uint64_t len)
+{
+  long moved = syscall(SYS_mremap, base, (size_t)old_len, (size_t)len, MREMAP_MAYMOVE);
+  return (void *)moved; /* NOLINT(performance-no-int-to-ptr): -1 is MAP_FAILED */
+}
+
 /*
  * One octet of a file, for writing, without waiting; the lock belongs to the open file and goes with it.
  * len 0: all from there on.  kind is F_WRLCK or F_UNLCK.
