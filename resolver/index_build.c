@@ -287,23 +287,23 @@ static bool has_address(const struct aiodns_index_draft *draft, uint32_t at, con
   return entry.len == len && memcmp(draft->lines.base + at + sizeof entry, address, len) == 0;
 }
 
-/* A name of a line that is the last one so far; `word` is where it stands. */
-static void add_name(struct aiodns_index_draft *draft, uint32_t line, uint32_t word, size_t len)
+/* A name of a line that is the last one so far; `word` is where it stands.  False: there is no room. */
+static bool add_name(struct aiodns_index_draft *draft, uint32_t line, uint32_t word, size_t len)
 {
   struct aiodns_index_name_entry entry = {.line = line, .word = word}, last;
 
   if (!reserve(draft, &draft->lines, sizeof entry))
-    return;
+    return false;
   const uint8_t *name = draft->lines.base + word;
   uint32_t hash = aiodns_index_hash_text(draft->key, name, len), at = (uint32_t)draft->lines.len;
   struct slot *slot = seek(draft, &draft->names, hash, has_name, name, len);
   if (!slot)
-    return;
+    return false;
   entry.next = at;
   if (slot->at != 0) {
     memcpy(&last, draft->lines.base + slot->at, sizeof last);
     if (last.line == line) /* twice in one line */
-      return;
+      return true;
     entry.next = last.next;
     last.next = at;
     memcpy(draft->lines.base + slot->at, &last, sizeof last);
@@ -312,6 +312,7 @@ static void add_name(struct aiodns_index_draft *draft, uint32_t line, uint32_t w
     fill(&draft->names, slot, hash, at);
   }
   area_put(&draft->lines, &entry, sizeof entry);
+  return true;
 }
 
 /* Of the lines of an address the first one counts. */
@@ -342,12 +343,12 @@ static bool is_ascii(const uint8_t *word, size_t len)
 /* The keys of the last line, whose text stands there, to its '\n'. */
 static void add_names(struct aiodns_index_draft *draft, uint32_t line, uint32_t at, uint32_t end)
 {
-  while (draft->error == 0 && at < end) {
+  while (at < end) {
     const uint8_t *word = draft->lines.base + at;
     const uint8_t *blank = memchr(word, ' ', end - at);
     uint32_t len = blank ? (uint32_t)(blank - word) : end - at - 1;
-    if (is_ascii(word, len))
-      add_name(draft, line, at, len);
+    if (is_ascii(word, len) && !add_name(draft, line, at, len))
+      return;
     at += len + 1;
   }
 }
