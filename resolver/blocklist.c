@@ -344,7 +344,7 @@ static bool next_of_hosts(struct aiodns_blocklist *list, struct aiodns_rule *ret
     if (next == end && lines->in_line)
       pass_word(list); /* as long as that it is no name */
     else if (behind == next &&
-        (is_boilerplate(&ret->name) || (next - word == 7 && memcmp(word, "0.0.0.0", 7) == 0)))
+             (is_boilerplate(&ret->name) || (next - word == 7 && memcmp(word, "0.0.0.0", 7) == 0)))
       list->counts.skipped++;
     else if (behind == next && list->scope && !is_numeric(&ret->name))
       return give(list, ret, list->scope);

@@ -55,7 +55,9 @@ static APART void read_file(uint64_t state, bool known, struct table *table)
       AIODNS_SETTINGS_BAD) {
     if (errno && errno != EACCES && errno != EPERM) /* not the file's fault: next time it may be read */
       table->state = 0;
+    settings.said |= AIODNS_SETTINGS_LAST_GOOD;
     if (known) {
+      table->settings.said |= AIODNS_SETTINGS_LAST_GOOD;
       share(table);
       return;
     }

@@ -122,17 +122,23 @@ unsigned aiodns_rule_says(const struct aiodns_rule *rule, const struct aiodns_na
   return rule->is & (itself ? AIODNS_RULE_ITSELF : AIODNS_RULE_BELOW) ? AIODNS_RULE_ITSELF : 0;
 }
 
+bool aiodns_items_rule(const struct aiodns_item *item, struct aiodns_rule *ret)
+{
+  if (item->kind != AIODNS_ITEM_RULE || item->len < 2 ||
+      !read_name(item->data + 1, item->len - 1, &ret->name))
+    return false;
+  ret->is = item->data[0];
+  return true;
+}
+
 unsigned aiodns_items_rules(const struct aiodns_items *items, const struct aiodns_name *name)
 {
   struct aiodns_rule rule;
   struct aiodns_item item;
   unsigned says = 0;
 
-  for (uint32_t at = 0; aiodns_items_next(items, &at, &item);) {
-    if (item.kind != AIODNS_ITEM_RULE || item.len < 2 || !read_name(item.data + 1, item.len - 1, &rule.name))
-      continue;
-    rule.is = item.data[0];
-    says = aiodns_rules_join(says, aiodns_rule_says(&rule, name));
-  }
+  for (uint32_t at = 0; aiodns_items_next(items, &at, &item);)
+    if (aiodns_items_rule(&item, &rule))
+      says = aiodns_rules_join(says, aiodns_rule_says(&rule, name));
   return says;
 }

@@ -49,6 +49,9 @@ bool aiodns_items_add_rule(struct aiodns_items *items, const struct aiodns_rule 
 bool aiodns_items_domain_of(const struct aiodns_items *items, const struct aiodns_name *name,
                             struct aiodns_domain *ret);
 
+/* The rule of an item; false where it is none. */
+bool aiodns_items_rule(const struct aiodns_item *item, struct aiodns_rule *ret);
+
 /* As aiodns_index_rules(). */
 unsigned aiodns_items_rules(const struct aiodns_items *items, const struct aiodns_name *name);
 

@@ -81,6 +81,9 @@ struct aiodns_settings_error {
  */
 typedef void aiodns_settings_report(void *context, const struct aiodns_settings_error *error);
 
+/* Of what is in force, beside those bits: the file has an error, and this is the last good one's. */
+#define AIODNS_SETTINGS_LAST_GOOD ((uint32_t)1 << 31)
+
 /* What counts without a file; there are no items then. */
 void aiodns_settings_init(struct aiodns_settings *ret);
 

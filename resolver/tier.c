@@ -146,15 +146,17 @@ enum aiodns_tier_verdict aiodns_tier_find(struct aiodns_tier *ret, enum aiodns_t
 void aiodns_tier_path(const struct aiodns_tier *tier, enum aiodns_tier_file file,
                       char ret[AIODNS_TIER_PATH_MAX])
 {
-  static const char *const name[] = {
-      [AIODNS_TIER_CACHE] = "cache", [AIODNS_TIER_CLAIMS] = "claims", [AIODNS_TIER_COUNTERS] = "counters"};
+  static const char *const name[] = {[AIODNS_TIER_CACHE] = "cache",
+                                     [AIODNS_TIER_CLAIMS] = "claims",
+                                     [AIODNS_TIER_COUNTERS] = "counters",
+                                     [AIODNS_TIER_INDEX] = "index"};
   char *end = put_text(ret, tier->folder);
 
   if (tier->shared_folder)
     end = put_number(put_text(end, AIODNS_PATH_SHARED_NAME), tier->uid);
   if (!tier->shared_folder || file != AIODNS_TIER_CACHE)
     end = put_text(put_text(end, tier->shared_folder ? "." : "/"), name[file]);
-  put_number(put_text(end, "."), AIODNS_CACHE_LAYOUT);
+  put_number(put_text(end, "."), file == AIODNS_TIER_INDEX ? AIODNS_INDEX_LAYOUT : AIODNS_CACHE_LAYOUT);
 }
 
 /* The claims are nobody else's to open: a lock by a reader would keep writers waiting. */
@@ -256,8 +258,7 @@ static int hex(char c)
   return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* random(4): a number that is another one at each boot. */
-static bool read_boot(uint8_t ret[AIODNS_CACHE_BOOT_LEN])
+bool aiodns_tier_boot(uint8_t ret[AIODNS_CACHE_BOOT_LEN])
 {
   char text[64];
   unsigned digits = 0;
@@ -304,7 +305,7 @@ static enum aiodns_tier_verdict read_cache(int fd, uint64_t size, struct aiodns_
 
   if (size < AIODNS_CACHE_PAGE)
     return AIODNS_TIER_FILE_EMPTY;
-  if (!read_boot(boot))
+  if (!aiodns_tier_boot(boot))
     return AIODNS_TIER_NO_BOOT;
   if (aiodns_kernel_read(fd, &header, sizeof header) != sizeof header)
     return AIODNS_TIER_ERROR;
@@ -379,31 +380,13 @@ static void remove_abandoned(const char *path)
     aiodns_kernel_unlink(path);
 }
 
-static bool fill_new(int fd, uint32_t small_sets, uint32_t large_sets, unsigned mode)
-{
-  uint8_t boot[AIODNS_CACHE_BOOT_LEN];
-  struct aiodns_cache_header header;
-  uint64_t key[2];
-
-  if (!read_boot(boot) || !aiodns_random_fill(key, sizeof key))
-    return false;
-  aiodns_cache_header_make(&header, small_sets, large_sets, key, boot);
-  return aiodns_kernel_allocate(fd, header.size) == 0 &&
-         aiodns_kernel_pwrite(fd, &header, sizeof header, 0) == sizeof header &&
-         aiodns_kernel_set_mode(fd, mode) == 0;
-}
-
-enum aiodns_tier_verdict aiodns_tier_create(const struct aiodns_tier *tier, uint32_t small_sets,
-                                            uint32_t large_sets)
+enum aiodns_tier_verdict aiodns_tier_replace(const struct aiodns_tier *tier, enum aiodns_tier_file which,
+                                             bool (*fill)(int fd, void *context), void *context)
 {
   char path[AIODNS_TIER_PATH_MAX], draft[AIODNS_TIER_PATH_MAX];
   struct aiodns_kernel_file file;
 
-  if (aiodns_kernel_file_limit() < aiodns_cache_size(small_sets, large_sets)) {
-    errno = EFBIG;
-    return AIODNS_TIER_ERROR;
-  }
-  aiodns_tier_path(tier, AIODNS_TIER_CACHE, path);
+  aiodns_tier_path(tier, which, path);
   put_text(put_text(draft, path), ".new");
   remove_abandoned(draft);
   int place = aiodns_left_reserve();
@@ -419,17 +402,51 @@ enum aiodns_tier_verdict aiodns_tier_create(const struct aiodns_tier *tier, uint
   }
   if (aiodns_kernel_stat(fd, "", &file) == 0)
     aiodns_left_note_file(place, fd, file.device, file.inode);
-  /* Whoever had this name before may have made the cache meanwhile. */
-  bool made = has_good_cache(tier);
-  bool good = made || (fill_new(fd, small_sets, large_sets, mode_of(tier, AIODNS_TIER_CACHE)) &&
-                       aiodns_kernel_rename(draft, path) == 0);
+  bool good = fill(fd, context) && aiodns_kernel_set_mode(fd, mode_of(tier, which)) == 0 &&
+              aiodns_kernel_rename(draft, path) == 0;
   int error = errno;
   aiodns_kernel_close(fd);
   aiodns_left_forget(place);
-  if (made || !good)
+  if (!good)
     aiodns_kernel_unlink(draft);
   errno = error;
   return good ? AIODNS_TIER_GOOD : AIODNS_TIER_ERROR;
+}
+
+/* A new cache. */
+struct making {
+  const struct aiodns_tier *tier;
+  uint32_t small_sets, large_sets;
+  bool made; /* by somebody else meanwhile */
+};
+
+static bool fill_new(int fd, void *context)
+{
+  struct making *making = context;
+  uint8_t boot[AIODNS_CACHE_BOOT_LEN];
+  struct aiodns_cache_header header;
+  uint64_t key[2];
+
+  /* Whoever had this name before may have made the cache. */
+  making->made = has_good_cache(making->tier);
+  if (making->made || !aiodns_tier_boot(boot) || !aiodns_random_fill(key, sizeof key))
+    return false;
+  aiodns_cache_header_make(&header, making->small_sets, making->large_sets, key, boot);
+  return aiodns_kernel_allocate(fd, header.size) == 0 &&
+         aiodns_kernel_pwrite(fd, &header, sizeof header, 0) == sizeof header;
+}
+
+enum aiodns_tier_verdict aiodns_tier_create(const struct aiodns_tier *tier, uint32_t small_sets,
+                                            uint32_t large_sets)
+{
+  struct making making = {.tier = tier, .small_sets = small_sets, .large_sets = large_sets};
+
+  if (aiodns_kernel_file_limit() < aiodns_cache_size(small_sets, large_sets)) {
+    errno = EFBIG;
+    return AIODNS_TIER_ERROR;
+  }
+  enum aiodns_tier_verdict verdict = aiodns_tier_replace(tier, AIODNS_TIER_CACHE, fill_new, &making);
+  return making.made ? AIODNS_TIER_GOOD : verdict;
 }
 
 /* ---- Claims and counters ---- */

@@ -10,7 +10,8 @@
  * A tier has three files: the cache (mapped by readers), the claims (locked by byte, never read) and the
  * counters (mapped by writers, never believed).  Names are cache.1, claims.1 and counters.1; in /dev/shm
  * aiodns.UID.1, aiodns.UID.claims.1 and aiodns.UID.counters.1, with 0 for the host tier.  The number is
- * AIODNS_CACHE_LAYOUT.
+ * AIODNS_CACHE_LAYOUT.  The host tier has a fourth one, the index of hosts files and block lists, index.1,
+ * whose number is AIODNS_INDEX_LAYOUT, mapped by all and written by root alone.
  *
  * Invariants:
  * - Each folder from the root on is looked at, none may be a symbolic link; a file with O_NOFOLLOW,
@@ -25,11 +26,11 @@
 #ifndef AIODNS_TIER_H
 #define AIODNS_TIER_H
 
-#include "cache.h"
+#include "index.h"
 
 enum aiodns_tier_kind { AIODNS_TIER_HOST, AIODNS_TIER_USER, AIODNS_TIER_KINDS };
 
-enum aiodns_tier_file { AIODNS_TIER_CACHE, AIODNS_TIER_CLAIMS, AIODNS_TIER_COUNTERS };
+enum aiodns_tier_file { AIODNS_TIER_CACHE, AIODNS_TIER_CLAIMS, AIODNS_TIER_COUNTERS, AIODNS_TIER_INDEX };
 
 enum { AIODNS_TIER_PATH_MAX = 64 };
 
@@ -114,6 +115,17 @@ enum { AIODNS_TIER_SMALL_SETS = 1024, AIODNS_TIER_LARGE_SETS = 64 };
  */
 enum aiodns_tier_verdict aiodns_tier_create(const struct aiodns_tier *tier, uint32_t small_sets,
                                             uint32_t large_sets);
+
+/*
+ * Makes a file whole, under another name first: `fill` writes to the new one, whose descriptor it gets, and
+ * says whether that worked; then it takes the place of what has its name.  One process at a time: others get
+ * AIODNS_TIER_ERROR with EEXIST, for 10 s at the most if that one has died of it.
+ */
+enum aiodns_tier_verdict aiodns_tier_replace(const struct aiodns_tier *tier, enum aiodns_tier_file file,
+                                             bool (*fill)(int fd, void *context), void *context);
+
+/* Random(4)'s number of this boot; false where it cannot be read. */
+bool aiodns_tier_boot(uint8_t ret[AIODNS_CACHE_BOOT_LEN]);
 
 /* Opens its claims or counters as O_RDWR, made where missing with `size` octets allocated. */
 enum aiodns_tier_verdict aiodns_tier_open_or_make(const struct aiodns_tier *tier, enum aiodns_tier_file file,
