@@ -388,8 +388,11 @@ static bool open_own(struct aiodns_memory *memory, struct aiodns_tier_map *ret)
 
   if (memory->fd >= 0)
     return aiodns_shared_get(kind, uid, ret);
-  if (!aiodns_shared_get(kind, uid, ret) &&
-      !(aiodns_shared_make(self, uid) && aiodns_shared_get(kind, uid, ret)))
+  struct aiodns_shared_wish wish = {.size = memory->conf->cache_size,
+                                    .closed = memory->conf->host_private && kind == AIODNS_TIER_HOST};
+  bool fits = memory->moment->said & AIODNS_SETTINGS_LAST_GOOD || aiodns_shared_fits(kind, uid, &wish);
+  if ((!fits || !aiodns_shared_get(kind, uid, ret)) &&
+      !(aiodns_shared_make(self, uid, &wish) && aiodns_shared_get(kind, uid, ret)))
     return false;
   if (aiodns_kernel_file_limit() < ret->size)
     return false;

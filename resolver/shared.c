@@ -257,11 +257,47 @@ static bool is_replaceable(enum aiodns_tier_verdict verdict)
   }
 }
 
-static bool make(struct state *state, enum aiodns_tier_kind kind, uint32_t uid)
+/* Half of it for small records, half for large ones, as in AIODNS_TIER_SMALL_SETS and _LARGE_SETS. */
+static void sets_of(const struct aiodns_shared_wish *wish, uint32_t *ret_small, uint32_t *ret_large)
 {
+  const uint32_t usual = AIODNS_CACHE_WAYS * (AIODNS_TIER_SMALL_SETS * AIODNS_CACHE_SMALL +
+                                              AIODNS_TIER_LARGE_SETS * AIODNS_CACHE_LARGE);
+  uint32_t size = wish->size ? wish->size : usual;
+
+  *ret_small = (uint32_t)((uint64_t)size * AIODNS_TIER_SMALL_SETS / usual);
+  *ret_large = (uint32_t)((uint64_t)size * AIODNS_TIER_LARGE_SETS / usual);
+}
+
+static bool is_as_wished(const struct aiodns_kernel_file *file, enum aiodns_tier_kind kind,
+                         const struct aiodns_shared_wish *wish)
+{
+  uint32_t small, large;
+
+  if (file->inode == 0) /* it is just being replaced */
+    return true;
+  sets_of(wish, &small, &large);
+  return (wish->size == 0 || file->size == aiodns_cache_size(small, large)) &&
+         (kind != AIODNS_TIER_HOST || ((file->mode & 07777) == 0600) == wish->closed);
+}
+
+bool aiodns_shared_fits(enum aiodns_tier_kind kind, uint32_t uid, const struct aiodns_shared_wish *wish)
+{
+  struct found found;
+
+  return !get_found(&states[kind], uid, &found) || is_as_wished(&found.file, kind, wish);
+}
+
+static bool make(struct state *state, enum aiodns_tier_kind kind, uint32_t uid,
+                 const struct aiodns_shared_wish *wish)
+{
+  struct aiodns_tier tier = state->found.own.tier;
+  bool has = state->now.map.cache.base != NULL;
+  uint32_t small, large;
+
+  tier.closed = wish->closed;
+  sets_of(wish, &small, &large);
   for (unsigned i = 0; i < WAITS_FOR_MAKER; i++) {
-    if (aiodns_tier_create(&state->found.own.tier, AIODNS_TIER_SMALL_SETS, AIODNS_TIER_LARGE_SETS) ==
-        AIODNS_TIER_GOOD) {
+    if ((has ? aiodns_tier_recreate : aiodns_tier_create)(&tier, small, large) == AIODNS_TIER_GOOD) {
       state->refused.inode = 0;
       look(state, kind, uid);
       return state->now.map.cache.base != NULL;
@@ -270,14 +306,14 @@ static bool make(struct state *state, enum aiodns_tier_kind kind, uint32_t uid)
       break;
     aiodns_kernel_sleep(WAIT_FOR_MAKER_US);
     look(state, kind, uid);
-    if (state->now.map.cache.base)
+    if (state->now.map.cache.base && is_as_wished(&state->found.file, kind, wish))
       return true;
   }
   state->make_again_ns = now_ns() + AGAIN_NS;
-  return false;
+  return state->now.map.cache.base != NULL;
 }
 
-bool aiodns_shared_make(enum aiodns_self self, uint32_t uid)
+bool aiodns_shared_make(enum aiodns_self self, uint32_t uid, const struct aiodns_shared_wish *wish)
 {
   enum aiodns_tier_kind kind = kind_of(self);
   struct state *state = &states[kind];
@@ -286,9 +322,9 @@ bool aiodns_shared_make(enum aiodns_self self, uint32_t uid)
     return false;
   look(state, kind, uid);
   bool good = state->now.map.cache.base != NULL;
-  if (!good && state->folder == AIODNS_TIER_GOOD && is_replaceable(state->verdict) &&
-      now_ns() >= state->make_again_ns)
-    good = make(state, kind, uid);
+  bool wanted = good ? !is_as_wished(&state->found.file, kind, wish) : is_replaceable(state->verdict);
+  if (wanted && state->folder == AIODNS_TIER_GOOD && now_ns() >= state->make_again_ns)
+    good = make(state, kind, uid, wish);
   aiodns_let_go(&state->holder);
   return good;
 }

@@ -32,7 +32,17 @@ struct aiodns_shared_own {
 /* That of this process, if it has one; its folder is made where it is missing. */
 bool aiodns_shared_own(enum aiodns_self self, uint32_t uid, struct aiodns_shared_own *ret);
 
-/* Makes its cache, where that is missing or of no use; then aiodns_shared_get() has it. */
-bool aiodns_shared_make(enum aiodns_self self, uint32_t uid);
+/* What aiodns.conf wants a tier's cache to be. */
+struct aiodns_shared_wish {
+  uint32_t size; /* octets, about; 0: any, and of a new one as usual */
+  bool closed;   /* the host tier's is root's alone to read */
+};
+
+/* Whether the cache that is mapped is so. */
+bool aiodns_shared_fits(enum aiodns_tier_kind kind, uint32_t uid, const struct aiodns_shared_wish *wish);
+
+/* Makes its cache, where that is missing, of no use, or another than is wished; then aiodns_shared_get() has
+ * it. */
+bool aiodns_shared_make(enum aiodns_self self, uint32_t uid, const struct aiodns_shared_wish *wish);
 
 #endif

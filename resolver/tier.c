@@ -162,7 +162,8 @@ void aiodns_tier_path(const struct aiodns_tier *tier, enum aiodns_tier_file file
 /* The claims are nobody else's to open: a lock by a reader would keep writers waiting. */
 static unsigned mode_of(const struct aiodns_tier *tier, enum aiodns_tier_file file)
 {
-  return tier->kind == AIODNS_TIER_HOST && file != AIODNS_TIER_CLAIMS ? 0644 : 0600;
+  bool open = tier->kind == AIODNS_TIER_HOST && file != AIODNS_TIER_CLAIMS;
+  return open && !(tier->closed && file == AIODNS_TIER_CACHE) ? 0644 : 0600;
 }
 
 static enum aiodns_tier_verdict check_file(const struct aiodns_tier *tier, enum aiodns_tier_file which,
@@ -177,7 +178,7 @@ static enum aiodns_tier_verdict check_file(const struct aiodns_tier *tier, enum 
     return AIODNS_TIER_FILE_KIND;
   if (by_place ? file->owner != 0 && file->owner == aiodns_self_overflow_uid() : file->owner != tier->uid)
     return AIODNS_TIER_FILE_OWNER;
-  if (mode != mode_of(tier, which) && !private_host)
+  if (mode != (tier->kind == AIODNS_TIER_HOST && which != AIODNS_TIER_CLAIMS ? 0644 : 0600) && !private_host)
     return AIODNS_TIER_FILE_MODE;
   return file->links == 1 ? AIODNS_TIER_GOOD : AIODNS_TIER_FILE_LINKS;
 }
@@ -326,8 +327,10 @@ static enum aiodns_tier_verdict map_file(int fd, void *over, struct aiodns_tier_
   return AIODNS_TIER_GOOD;
 }
 
-static bool has_good_cache(const struct aiodns_tier *tier)
+/* `like`: of this size, and of the mode that a new one would have; 0: of any. */
+static bool has_good_cache(const struct aiodns_tier *tier, uint64_t like)
 {
+  struct aiodns_kernel_file file;
   struct aiodns_tier_id id;
   struct aiodns_cache cache;
   uint64_t size;
@@ -336,6 +339,9 @@ static bool has_good_cache(const struct aiodns_tier *tier)
   if (aiodns_tier_open(tier, AIODNS_TIER_CACHE, O_RDONLY, &fd, &id, &size) != AIODNS_TIER_GOOD)
     return false;
   bool good = read_cache(fd, size, &cache) == AIODNS_TIER_GOOD;
+  if (good && like)
+    good = size == like && aiodns_kernel_stat(fd, "", &file) == 0 &&
+           (file.mode & MODE_BITS) == mode_of(tier, AIODNS_TIER_CACHE);
   aiodns_kernel_close(fd);
   return good;
 }
@@ -417,7 +423,8 @@ enum aiodns_tier_verdict aiodns_tier_replace(const struct aiodns_tier *tier, enu
 struct making {
   const struct aiodns_tier *tier;
   uint32_t small_sets, large_sets;
-  bool made; /* by somebody else meanwhile */
+  bool exact; /* no other size or mode will do */
+  bool made;  /* by somebody else meanwhile */
 };
 
 static bool fill_new(int fd, void *context)
@@ -428,7 +435,8 @@ static bool fill_new(int fd, void *context)
   uint64_t key[2];
 
   /* Whoever had this name before may have made the cache. */
-  making->made = has_good_cache(making->tier);
+  making->made = has_good_cache(
+      making->tier, making->exact ? aiodns_cache_size(making->small_sets, making->large_sets) : 0);
   if (making->made || !aiodns_tier_boot(boot) || !aiodns_random_fill(key, sizeof key))
     return false;
   aiodns_cache_header_make(&header, making->small_sets, making->large_sets, key, boot);
@@ -436,17 +444,28 @@ static bool fill_new(int fd, void *context)
          aiodns_kernel_pwrite(fd, &header, sizeof header, 0) == sizeof header;
 }
 
+static enum aiodns_tier_verdict make_cache(struct making *making)
+{
+  if (aiodns_kernel_file_limit() < aiodns_cache_size(making->small_sets, making->large_sets)) {
+    errno = EFBIG;
+    return AIODNS_TIER_ERROR;
+  }
+  enum aiodns_tier_verdict verdict = aiodns_tier_replace(making->tier, AIODNS_TIER_CACHE, fill_new, making);
+  return making->made ? AIODNS_TIER_GOOD : verdict;
+}
+
 enum aiodns_tier_verdict aiodns_tier_create(const struct aiodns_tier *tier, uint32_t small_sets,
                                             uint32_t large_sets)
 {
   struct making making = {.tier = tier, .small_sets = small_sets, .large_sets = large_sets};
+  return make_cache(&making);
+}
 
-  if (aiodns_kernel_file_limit() < aiodns_cache_size(small_sets, large_sets)) {
-    errno = EFBIG;
-    return AIODNS_TIER_ERROR;
-  }
-  enum aiodns_tier_verdict verdict = aiodns_tier_replace(tier, AIODNS_TIER_CACHE, fill_new, &making);
-  return making.made ? AIODNS_TIER_GOOD : verdict;
+enum aiodns_tier_verdict aiodns_tier_recreate(const struct aiodns_tier *tier, uint32_t small_sets,
+                                              uint32_t large_sets)
+{
+  struct making making = {.tier = tier, .small_sets = small_sets, .large_sets = large_sets, .exact = true};
+  return make_cache(&making);
 }
 
 /* ---- Claims and counters ---- */

@@ -61,6 +61,7 @@ struct aiodns_tier {
   enum aiodns_tier_kind kind;
   uint32_t uid;                      /* of the user tier's user; 0 for the host tier */
   bool shared_folder;                /* in /dev/shm */
+  bool closed;                       /* a cache that is made is its owner's alone to read */
   char folder[AIODNS_TIER_PATH_MAX]; /* absolute */
 };
 
@@ -115,6 +116,10 @@ enum { AIODNS_TIER_SMALL_SETS = 1024, AIODNS_TIER_LARGE_SETS = 64 };
  */
 enum aiodns_tier_verdict aiodns_tier_create(const struct aiodns_tier *tier, uint32_t small_sets,
                                             uint32_t large_sets);
+
+/* The same where there is a good one, but of another size or mode. */
+enum aiodns_tier_verdict aiodns_tier_recreate(const struct aiodns_tier *tier, uint32_t small_sets,
+                                              uint32_t large_sets);
 
 /*
  * Makes a file whole, under another name first: `fill` writes to the new one, whose descriptor it gets, and

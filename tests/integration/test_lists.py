@@ -314,3 +314,56 @@ def test_hosts_files_are_in_addition_and_unreadable_ones_are_passed_over(net, se
     net.settings(f"hosts-file {folder}/*\nblock-file {folder}/*\n")
     assert ask(gai("a.test"))["addrs"] == ["192.0.2.1"]
     assert ordered(ask(gai("b.test"))) == ANSWER
+
+
+# -- the cache
+
+CACHE = pathlib.Path("/run/aiodns/cache.1")
+
+
+def test_cache_size_and_host_cache(net, serve):
+    serve(good)
+
+    def cache(settings):
+        net.settings(settings)
+        assert ordered(ask(gai(f"{next(_names)}.test"))) == ANSWER
+        status = CACHE.stat()
+        return status.st_size - 4096, oct(status.st_mode & 0o7777), status.st_ino
+
+    size, mode, first = cache(None)
+    assert (size, mode) == (4 << 20, "0o644")
+    assert cache("cache-size 16M\n")[:2] == (16 << 20, "0o644")
+    size, mode, larger = cache("cache-size 16M\nhost-cache private\n")
+    assert (size, mode) == (16 << 20, "0o600")
+    assert cache("cache-size 16M\nhost-cache private\n") == (16 << 20, "0o600", larger)
+    assert cache("host-cache private\n")[2] == larger  # no size is wished
+    with Client(before=("setpriv", "--reuid=4242", "--regid=4242", "--clear-groups")) as user:
+        assert ordered(user.ask(gai("name.test"))) == ANSWER
+    size, mode, last = cache("cache-size 256K\n")
+    assert (size, mode) == (256 << 10, "0o644") and last not in (first, larger)
+    assert cache("cache-size 256K\nhost-cache private\nnonsense\n")[1:] == ("0o644", last)
+
+
+def test_min_ttl_and_max_ttl_of_what_is_kept(net, serve):
+    """A TTL of 300 s ends after one; one of 0 s does not."""
+    def none(query):
+        reply = query.reply({"A": FOUR, "AAAA": SIX}[query.type])
+        for rrset in reply.answer:
+            rrset.ttl = 0 if query.name.lower().startswith("zero") else 300
+        query.send(reply)
+    server = serve(none)
+
+    def times(name):
+        asked_before = len(server.queries)
+        ask(gai(name, "inet"))
+        return len(server.queries) - asked_before
+    net.settings("min-ttl 1h\n")
+    assert [times("zero1.test"), times("zero1.test")] == [1, 0]
+    net.settings(None)
+    assert [times("zero2.test"), times("zero2.test")] == [1, 1]
+    net.settings("max-ttl 1s\n")
+    assert [times("long1.test"), times("long1.test")] == [1, 0]
+    deadline = time.monotonic() + 10
+    while not times("long1.test"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
