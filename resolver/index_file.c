@@ -358,7 +358,7 @@ enum aiodns_index_made aiodns_index_file_make(uint64_t settings, const struct ai
   making.until_ns = most_ns < UINT64_MAX - start_ns ? start_ns + most_ns : UINT64_MAX;
   if (aiodns_tier_find(&tier, AIODNS_TIER_HOST, 0, true) != AIODNS_TIER_GOOD)
     return AIODNS_INDEX_FAILED;
-  if (aiodns_tier_replace(&tier, AIODNS_TIER_INDEX, fill, &making) == AIODNS_TIER_GOOD ||
+  if (aiodns_tier_replace(&tier, AIODNS_TIER_INDEX, 0, fill, &making) == AIODNS_TIER_GOOD ||
       making.result == AIODNS_INDEX_UNSETTLED)
     return making.result;
   return AIODNS_INDEX_FAILED;

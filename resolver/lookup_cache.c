@@ -268,9 +268,11 @@ static bool is_plain_answer(const struct aiodns_conf *conf, const struct aiodns_
   return any && !conf->no_aaaa;
 }
 
-bool aiodns_lookup_from_cache(const struct aiodns_conf *conf, const struct aiodns_sources *sources,
-                              int family, const char *text, const struct aiodns_name *name, bool as_is,
-                              struct aiodns_answer *answer, struct aiodns_verdict *ret)
+__attribute__((noinline)) bool aiodns_lookup_from_cache(const struct aiodns_conf *conf,
+                                                        const struct aiodns_sources *sources, int family,
+                                                        const char *text, const struct aiodns_name *name,
+                                                        bool as_is, struct aiodns_answer *answer,
+                                                        struct aiodns_verdict *ret)
 {
   uint16_t type[2] = {AIODNS_TYPE_PTR, AIODNS_TYPE_PTR};
   unsigned count = text ? aiodns_lookup_types(conf, family, type) : 1;

@@ -43,8 +43,8 @@ static void look(struct aiodns_memory *memory, uint64_t conf_key)
   memory->looked = true;
 }
 
-void aiodns_memory_init(struct aiodns_memory *memory, const struct aiodns_conf *conf,
-                        struct aiodns_moment *moment)
+__attribute__((noinline)) void
+aiodns_memory_init(struct aiodns_memory *memory, const struct aiodns_conf *conf, struct aiodns_moment *moment)
 {
   memory->conf = conf;
   memory->moment = moment;

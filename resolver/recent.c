@@ -155,9 +155,10 @@ static bool take_family(struct recent *recent, unsigned i, const struct aiodns_a
   return true;
 }
 
-void aiodns_recent_put(const struct aiodns_moment *moment, const struct __res_state *state, const char *text,
-                       int family, const struct aiodns_result *result,
-                       const struct aiodns_record_facts facts[2])
+__attribute__((noinline)) void aiodns_recent_put(const struct aiodns_moment *moment,
+                                                 const struct __res_state *state, const char *text,
+                                                 int family, const struct aiodns_result *result,
+                                                 const struct aiodns_record_facts facts[2])
 {
   struct recent recent;
   size_t len = strlen(text);

@@ -190,8 +190,12 @@ static AIODNS_APART void ask_servers(struct aiodns_result *result, struct aiodns
   ask_one_by_one(result, conf, from, text, name, family, as_is, fan, ret);
 }
 
-static void shorten_ttl(struct aiodns_result *result, const struct aiodns_conf *conf)
+/* What a server has said, as aiodns.conf wants it. */
+static void bound_ttl(struct aiodns_result *result, const struct aiodns_moment *moment,
+                      const struct aiodns_conf *conf)
 {
+  if (!(moment->said & (1u << AIODNS_KEYWORD_MIN_TTL | 1u << AIODNS_KEYWORD_MAX_TTL)))
+    return;
   for (unsigned i = 0; i < 2; i++)
     if (result->answer[i].outcome == AIODNS_ANSWER)
       result->answer[i].ttl_s = aiodns_memory_ttl_s(conf, &result->answer[i]);
@@ -218,7 +222,7 @@ static void look_up_with(struct aiodns_result *result, struct aiodns_conf *conf,
       *ret = verdict;
   } else {
     ask_servers(result, conf, &from, text, name, family, as_is, ret);
-    shorten_ttl(result, conf);
+    bound_ttl(result, moment, conf);
   }
   if (result->source == AIODNS_SOURCE_CACHE && result->outcome == AIODNS_ANSWER && text && !as_is &&
       aiodns_lists_are_steady(moment))

@@ -290,14 +290,15 @@ bool aiodns_shared_fits(enum aiodns_tier_kind kind, uint32_t uid, const struct a
 static bool make(struct state *state, enum aiodns_tier_kind kind, uint32_t uid,
                  const struct aiodns_shared_wish *wish)
 {
-  struct aiodns_tier tier = state->found.own.tier;
-  bool has = state->now.map.cache.base != NULL;
+  const struct aiodns_tier *tier = &state->found.own.tier;
+  bool exact = wish->closed || state->now.map.cache.base;
   uint32_t small, large;
 
-  tier.closed = wish->closed;
   sets_of(wish, &small, &large);
   for (unsigned i = 0; i < WAITS_FOR_MAKER; i++) {
-    if ((has ? aiodns_tier_recreate : aiodns_tier_create)(&tier, small, large) == AIODNS_TIER_GOOD) {
+    enum aiodns_tier_verdict verdict = exact ? aiodns_tier_recreate(tier, small, large, wish->closed)
+                                             : aiodns_tier_create(tier, small, large);
+    if (verdict == AIODNS_TIER_GOOD) {
       state->refused.inode = 0;
       look(state, kind, uid);
       return state->now.map.cache.base != NULL;

@@ -162,8 +162,7 @@ void aiodns_tier_path(const struct aiodns_tier *tier, enum aiodns_tier_file file
 /* The claims are nobody else's to open: a lock by a reader would keep writers waiting. */
 static unsigned mode_of(const struct aiodns_tier *tier, enum aiodns_tier_file file)
 {
-  bool open = tier->kind == AIODNS_TIER_HOST && file != AIODNS_TIER_CLAIMS;
-  return open && !(tier->closed && file == AIODNS_TIER_CACHE) ? 0644 : 0600;
+  return tier->kind == AIODNS_TIER_HOST && file != AIODNS_TIER_CLAIMS ? 0644 : 0600;
 }
 
 static enum aiodns_tier_verdict check_file(const struct aiodns_tier *tier, enum aiodns_tier_file which,
@@ -178,7 +177,7 @@ static enum aiodns_tier_verdict check_file(const struct aiodns_tier *tier, enum 
     return AIODNS_TIER_FILE_KIND;
   if (by_place ? file->owner != 0 && file->owner == aiodns_self_overflow_uid() : file->owner != tier->uid)
     return AIODNS_TIER_FILE_OWNER;
-  if (mode != (tier->kind == AIODNS_TIER_HOST && which != AIODNS_TIER_CLAIMS ? 0644 : 0600) && !private_host)
+  if (mode != mode_of(tier, which) && !private_host)
     return AIODNS_TIER_FILE_MODE;
   return file->links == 1 ? AIODNS_TIER_GOOD : AIODNS_TIER_FILE_LINKS;
 }
@@ -327,8 +326,8 @@ static enum aiodns_tier_verdict map_file(int fd, void *over, struct aiodns_tier_
   return AIODNS_TIER_GOOD;
 }
 
-/* `like`: of this size, and of the mode that a new one would have; 0: of any. */
-static bool has_good_cache(const struct aiodns_tier *tier, uint64_t like)
+/* `like`: of this size, and of this mode; 0: of any. */
+static bool has_good_cache(const struct aiodns_tier *tier, uint64_t like, unsigned mode)
 {
   struct aiodns_kernel_file file;
   struct aiodns_tier_id id;
@@ -340,8 +339,7 @@ static bool has_good_cache(const struct aiodns_tier *tier, uint64_t like)
     return false;
   bool good = read_cache(fd, size, &cache) == AIODNS_TIER_GOOD;
   if (good && like)
-    good = size == like && aiodns_kernel_stat(fd, "", &file) == 0 &&
-           (file.mode & MODE_BITS) == mode_of(tier, AIODNS_TIER_CACHE);
+    good = size == like && aiodns_kernel_stat(fd, "", &file) == 0 && (file.mode & MODE_BITS) == mode;
   aiodns_kernel_close(fd);
   return good;
 }
@@ -387,7 +385,8 @@ static void remove_abandoned(const char *path)
 }
 
 enum aiodns_tier_verdict aiodns_tier_replace(const struct aiodns_tier *tier, enum aiodns_tier_file which,
-                                             bool (*fill)(int fd, void *context), void *context)
+                                             unsigned mode, bool (*fill)(int fd, void *context),
+                                             void *context)
 {
   char path[AIODNS_TIER_PATH_MAX], draft[AIODNS_TIER_PATH_MAX];
   struct aiodns_kernel_file file;
@@ -408,7 +407,7 @@ enum aiodns_tier_verdict aiodns_tier_replace(const struct aiodns_tier *tier, enu
   }
   if (aiodns_kernel_stat(fd, "", &file) == 0)
     aiodns_left_note_file(place, fd, file.device, file.inode);
-  bool good = fill(fd, context) && aiodns_kernel_set_mode(fd, mode_of(tier, which)) == 0 &&
+  bool good = fill(fd, context) && aiodns_kernel_set_mode(fd, mode ? mode : mode_of(tier, which)) == 0 &&
               aiodns_kernel_rename(draft, path) == 0;
   int error = errno;
   aiodns_kernel_close(fd);
@@ -423,6 +422,7 @@ enum aiodns_tier_verdict aiodns_tier_replace(const struct aiodns_tier *tier, enu
 struct making {
   const struct aiodns_tier *tier;
   uint32_t small_sets, large_sets;
+  unsigned mode;
   bool exact; /* no other size or mode will do */
   bool made;  /* by somebody else meanwhile */
 };
@@ -435,8 +435,9 @@ static bool fill_new(int fd, void *context)
   uint64_t key[2];
 
   /* Whoever had this name before may have made the cache. */
-  making->made = has_good_cache(
-      making->tier, making->exact ? aiodns_cache_size(making->small_sets, making->large_sets) : 0);
+  making->made = has_good_cache(making->tier,
+                                making->exact ? aiodns_cache_size(making->small_sets, making->large_sets) : 0,
+                                making->mode);
   if (making->made || !aiodns_tier_boot(boot) || !aiodns_random_fill(key, sizeof key))
     return false;
   aiodns_cache_header_make(&header, making->small_sets, making->large_sets, key, boot);
@@ -450,7 +451,8 @@ static enum aiodns_tier_verdict make_cache(struct making *making)
     errno = EFBIG;
     return AIODNS_TIER_ERROR;
   }
-  enum aiodns_tier_verdict verdict = aiodns_tier_replace(making->tier, AIODNS_TIER_CACHE, fill_new, making);
+  enum aiodns_tier_verdict verdict =
+      aiodns_tier_replace(making->tier, AIODNS_TIER_CACHE, making->mode, fill_new, making);
   return making->made ? AIODNS_TIER_GOOD : verdict;
 }
 
@@ -462,9 +464,13 @@ enum aiodns_tier_verdict aiodns_tier_create(const struct aiodns_tier *tier, uint
 }
 
 enum aiodns_tier_verdict aiodns_tier_recreate(const struct aiodns_tier *tier, uint32_t small_sets,
-                                              uint32_t large_sets)
+                                              uint32_t large_sets, bool closed)
 {
-  struct making making = {.tier = tier, .small_sets = small_sets, .large_sets = large_sets, .exact = true};
+  struct making making = {.tier = tier,
+                          .small_sets = small_sets,
+                          .large_sets = large_sets,
+                          .mode = closed ? 0600 : mode_of(tier, AIODNS_TIER_CACHE),
+                          .exact = true};
   return make_cache(&making);
 }
 

@@ -61,7 +61,6 @@ struct aiodns_tier {
   enum aiodns_tier_kind kind;
   uint32_t uid;                      /* of the user tier's user; 0 for the host tier */
   bool shared_folder;                /* in /dev/shm */
-  bool closed;                       /* a cache that is made is its owner's alone to read */
   char folder[AIODNS_TIER_PATH_MAX]; /* absolute */
 };
 
@@ -117,17 +116,19 @@ enum { AIODNS_TIER_SMALL_SETS = 1024, AIODNS_TIER_LARGE_SETS = 64 };
 enum aiodns_tier_verdict aiodns_tier_create(const struct aiodns_tier *tier, uint32_t small_sets,
                                             uint32_t large_sets);
 
-/* The same where there is a good one, but of another size or mode. */
+/* The same where there may be a good one, but of another size or mode; closed: its owner's alone to read. */
 enum aiodns_tier_verdict aiodns_tier_recreate(const struct aiodns_tier *tier, uint32_t small_sets,
-                                              uint32_t large_sets);
+                                              uint32_t large_sets, bool closed);
 
 /*
  * Makes a file whole, under another name first: `fill` writes to the new one, whose descriptor it gets, and
- * says whether that worked; then it takes the place of what has its name.  One process at a time: others get
- * AIODNS_TIER_ERROR with EEXIST, for 10 s at the most if that one has died of it.
+ * says whether that worked; then it gets its mode (0: as usual) and takes the place of what has its name. One
+ * process at a time: others get AIODNS_TIER_ERROR with EEXIST, for 10 s at the most if that one has died of
+ * it.
  */
 enum aiodns_tier_verdict aiodns_tier_replace(const struct aiodns_tier *tier, enum aiodns_tier_file file,
-                                             bool (*fill)(int fd, void *context), void *context);
+                                             unsigned mode, bool (*fill)(int fd, void *context),
+                                             void *context);
 
 /* Random(4)'s number of this boot; false where it cannot be read. */
 bool aiodns_tier_boot(uint8_t ret[AIODNS_CACHE_BOOT_LEN]);

@@ -39,7 +39,7 @@ ANSWER, NO_NAME, NO_DATA, FAILED = 1, 2, 3, 4  # enum aiodns_outcome
 SLOT = struct.Struct("=QQQQQQHHBBBBHHHH")  # struct aiodns_slot
 
 COUNTERS = ["hits", "misses", "expired", "waited", "waited_in_vain", "stored", "evicted", "dropped", "near_misses",
-            "timeouts", "tcp", "stale"]  # in the order of enum aiodns_counter
+            "timeouts", "tcp", "stale", "blocked"]  # in the order of enum aiodns_counter
 
 
 @pytest.fixture(scope="module")
