@@ -1,5 +1,6 @@
 #include "blocklist.h"
 
+#include "blocklist_text.h"
 #include "kernel.h"
 
 #include <arpa/inet.h>
@@ -21,12 +22,6 @@ enum {
  * The buffer slides: what is from `keep` on goes to its front, and more of the file behind it; so a line is
  * in one piece wherever a buffer ends.  False if nothing came.
  */
-static void pass_word(struct aiodns_blocklist *list)
-{
-  char b[2];
-  aiodns_lines_word(&list->lines, '#', b, sizeof b);
-}
-
 static bool slide(struct aiodns_blocklist *list, size_t keep)
 {
   struct aiodns_lines *lines = &list->lines;
@@ -143,101 +138,7 @@ static void read_on(struct aiodns_blocklist *list)
     list->lines.pos = list->stop; /* half a name is none */
 }
 
-/* ---- Names and words ---- */
-
-/* isspace(3)'s in the C locale. */
-static bool is_space(char c)
-{
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static const char *skip_space(const char *text, const char *end)
-{
-  while (text < end && is_space(*text))
-    text++;
-  return text;
-}
-
-static const char *word_end(const char *text, const char *end)
-{
-  while (text < end && !is_space(*text))
-    text++;
-  return text;
-}
-
-/* Whether nothing follows that counts. */
-static bool is_over(const char *text, const char *end)
-{
-  const char *word = skip_space(text, end);
-  return word == end || (word > text && (*word == '#' || *word == ';'));
-}
-
-/* In any letter case; `word` is lower case. */
-static bool is_word(const char *text, const char *end, const char *word)
-{
-  while (text < end && *word && aiodns_name_lower((uint8_t)*text) == (uint8_t)*word)
-    text++, word++;
-  return text == end && *word == '\0';
-}
-
-enum { PART = 1, UPPER = 'a' - 'A' };
-static const uint8_t class[256] = {
-    ['-'] = PART, ['0' ... '9'] = PART, ['A' ... 'Z'] = PART | UPPER, ['_'] = PART, ['a' ... 'z'] = PART,
-};
-
-/*
- * Reads a name of letters, digits, '-' and '_' straight into wire form, in lower case.  Returns what is
- * behind it and its last dot; NULL where there is none, or where it is not right.
- */
-static inline const char *take_name(struct aiodns_name *ret, const char *text, const char *end)
-{
-  size_t label = 0; /* where the present label's length goes */
-  size_t room = (size_t)(end - text), i;
-
-  if (room > AIODNS_NAME_MAX - 2)
-    room = AIODNS_NAME_MAX - 2;
-  for (i = 0;; i++) {
-    uint8_t kind = i < room ? class[(uint8_t)text[i]] : 0;
-    if (kind) {
-      ret->wire[i + 1] = (uint8_t)((uint8_t)text[i] | (kind & UPPER));
-      continue;
-    }
-    if (i == label || i - label > AIODNS_LABEL_MAX)
-      return NULL;
-    ret->wire[label] = (uint8_t)(i - label);
-    bool dot = text + i < end && text[i] == '.';
-    label = i + 1;
-    if (dot && text + label < end && class[(uint8_t)text[label]] && i < AIODNS_NAME_MAX - 2)
-      continue;
-    if (!dot && text + i < end && class[(uint8_t)text[i]])
-      return NULL; /* too long */
-    ret->wire[label] = 0;
-    ret->len = (uint8_t)(label + 1);
-    return text + i + dot;
-  }
-}
-
-static const uint8_t *last_label(const struct aiodns_name *name)
-{
-  const uint8_t *label = name->wire;
-
-  while (label[1 + *label])
-    label += 1 + *label;
-  return label;
-}
-
-/* Whether the last label is of digits alone. */
-static bool is_numeric(const struct aiodns_name *name)
-{
-  const uint8_t *end = name->wire + name->len - 1;
-
-  if (end[-1] > '9')
-    return false; /* a letter, as in nearly all */
-  for (const uint8_t *c = last_label(name) + 1; c < end; c++)
-    if (*c < '0' || *c > '9')
-      return false;
-  return true;
-}
+/* ---- One kind of line after the other ---- */
 
 static bool is_boilerplate(const struct aiodns_name *name)
 {
@@ -264,12 +165,11 @@ static bool is_boilerplate(const struct aiodns_name *name)
                         memcmp(name->wire + 1, "broad", 5) != 0))
     return false;
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-    if (aiodns_name_from_text(&other, texts[i]) && aiodns_name_equal(name, &other))
+    if (strlen(texts[i]) + 2 == name->len && aiodns_name_from_text(&other, texts[i]) &&
+        aiodns_name_equal(name, &other))
       return true;
   return false;
 }
-
-/* ---- One kind of line after the other ---- */
 
 static bool give(struct aiodns_blocklist *list, struct aiodns_rule *ret, unsigned is)
 {
@@ -309,10 +209,16 @@ static int scope_of(const char *text, const char *end)
     return memcmp(address, none, 4) == 0 || memcmp(address, "\x7f\0\0\1", 4) == 0 ? BLOCKS : 0;
   char *scope = strchr(copy, '%');
   if (scope)
-    *scope = '\0';
-  if (inet_pton(AF_INET6, copy, address) != 1)
+    *scope++ = '\0';
+  if (inet_pton(AF_INET6, copy, address) != 1 || (scope && *scope == '\0'))
     return -1;
   return !scope && (memcmp(address, none, 16) == 0 || memcmp(address, loopback, 16) == 0) ? BLOCKS : 0;
+}
+
+/* Of a line of hosts(5): there a comment needs no white space in front. */
+static bool ends_host(char c)
+{
+  return aiodns_text_is_space(c) || c == '#';
 }
 
 /* Goes to the next word of a line of hosts(5), which may be longer than the buffer; false: none is left. */
@@ -321,11 +227,24 @@ static bool next_host(struct aiodns_blocklist *list)
   struct aiodns_lines *lines = &list->lines;
 
   for (;;) {
-    const char *end = lines->buf + list->stop, *word = skip_space(lines->buf + lines->pos, end);
+    const char *end = lines->buf + list->stop, *word = aiodns_text_skip_space(lines->buf + lines->pos, end);
     lines->pos = (size_t)(word - lines->buf);
     if (!lines->in_line || list->stop - lines->pos >= WORD_MAX)
       return word < end && *word != '#' && *word != ';';
     read_on(list);
+  }
+}
+
+/* Goes behind a word that is longer than what is in the buffer. */
+static void pass_word(struct aiodns_blocklist *list)
+{
+  struct aiodns_lines *lines = &list->lines;
+
+  note_bad(list);
+  while (lines->in_line && lines->pos == list->stop) {
+    read_on(list);
+    while (lines->pos < list->stop && !ends_host(lines->buf[lines->pos]))
+      lines->pos++;
   }
 }
 
@@ -336,8 +255,8 @@ static bool next_of_hosts(struct aiodns_blocklist *list, struct aiodns_rule *ret
 
   while (next_host(list)) {
     const char *end = lines->buf + list->stop, *word = lines->buf + lines->pos;
-    const char *behind = take_name(&ret->name, word, end), *next = behind ? behind : word;
-    while (next < end && !is_space(*next) && *next != '#')
+    const char *behind = aiodns_text_name(&ret->name, word, end), *next = behind ? behind : word;
+    while (next < end && !ends_host(*next))
       next++;
     lines->pos = (size_t)(next - lines->buf);
     list->has_names = true;
@@ -346,13 +265,13 @@ static bool next_of_hosts(struct aiodns_blocklist *list, struct aiodns_rule *ret
     else if (behind == next &&
              (is_boilerplate(&ret->name) || (next - word == 7 && memcmp(word, "0.0.0.0", 7) == 0)))
       list->counts.skipped++;
-    else if (behind == next && list->scope && !is_numeric(&ret->name))
+    else if (behind == next && list->scope && !aiodns_text_is_numeric(&ret->name))
       return give(list, ret, list->scope);
     else
       note_bad(list);
   }
   list->form = SINGLE;
-  if (!list->has_names || (lines->in_line && lines->pos == list->stop))
+  if (!list->has_names)
     note_bad(list);
   return false;
 }
@@ -372,12 +291,13 @@ static bool next_of_dnsmasq(struct aiodns_blocklist *list, struct aiodns_rule *r
 {
   struct aiodns_lines *lines = &list->lines;
 
-  while (lines->pos < list->stop) {
+  while (lines->pos <= list->stop) {
     const char *text = lines->buf + lines->pos, *end = memchr(text, '/', list->stop - lines->pos);
     if (!end)
       end = lines->buf + list->stop;
     lines->pos = (size_t)(end - lines->buf) + 1;
-    if (take_name(&ret->name, text + (*text == '.'), end) == end && !is_numeric(&ret->name))
+    if (aiodns_text_name(&ret->name, text + (*text == '.'), end) == end &&
+        !aiodns_text_is_numeric(&ret->name))
       return give(list, ret, BLOCKS_ALL);
     note_bad(list);
   }
@@ -389,14 +309,15 @@ static bool next_of_dnsmasq(struct aiodns_blocklist *list, struct aiodns_rule *r
 static bool begin_dnsmasq(struct aiodns_blocklist *list, struct aiodns_rule *ret, const char *text,
                           const char *equals, const char *end)
 {
-  const char *word = word_end(equals, end), *slash = memrchr(equals, '/', (size_t)(word - equals));
-  bool address = is_word(text, equals, "address");
+  const char *word = aiodns_text_word_end(equals, end),
+             *slash = memrchr(equals, '/', (size_t)(word - equals));
+  bool address = aiodns_text_is(text, equals, "address");
 
-  if ((!address && !is_word(text, equals, "local") && !is_word(text, equals, "server")) ||
-      !is_over(word, end) || !slash || slash < equals + 3 || equals[1] != '/')
+  if ((!address && !aiodns_text_is(text, equals, "local") && !aiodns_text_is(text, equals, "server")) ||
+      !aiodns_text_is_over(word, end) || !slash || slash < equals + 3 || equals[1] != '/')
     return refuse(list);
   if (word > slash + 1 &&
-      !(address && (is_word(slash + 1, word, "#") || scope_of(slash + 1, word) == BLOCKS)))
+      !(address && (aiodns_text_is(slash + 1, word, "#") || scope_of(slash + 1, word) == BLOCKS)))
     return refuse(list);
   list->form = DNSMASQ;
   list->lines.pos = (size_t)(equals + 2 - list->lines.buf);
@@ -411,7 +332,7 @@ static const char *skip_modifiers(const char *text, const char *end)
     const char *word = ++text;
     while (text < end && *text >= 'a' && *text <= 'z')
       text++;
-    if (!is_word(word, text, "important") && !is_word(word, text, "all"))
+    if (!aiodns_text_is(word, text, "important") && !aiodns_text_is(word, text, "all"))
       return NULL;
   }
   return text;
@@ -421,216 +342,45 @@ static const char *skip_modifiers(const char *text, const char *end)
 static bool read_adblock(struct aiodns_blocklist *list, struct aiodns_rule *ret, const char *text,
                          const char *end, unsigned scope)
 {
-  const char *behind = take_name(&ret->name, text, end);
+  const char *behind = aiodns_text_name(&ret->name, text, end);
 
-  if (!behind || behind == end || *behind != '^' || is_numeric(&ret->name))
+  if (!behind || behind == end || *behind != '^' || aiodns_text_is_numeric(&ret->name))
     return refuse(list);
   behind++;
   if (behind < end && *behind == '|')
     behind++;
   behind = skip_modifiers(behind, end);
-  return behind && is_over(behind, end) ? give(list, ret, scope) : refuse(list);
-}
-
-/* ---- Response policy zones ---- */
-
-/* The words of a record: `;` ends them. */
-struct record {
-  const char *word, *behind; /* the present one */
-  const char *end;           /* of the line */
-};
-
-static bool next_word(struct record *record)
-{
-  record->word = skip_space(record->behind, record->end);
-  record->behind = record->word;
-  while (record->behind < record->end && !is_space(*record->behind) && *record->behind != ';')
-    record->behind++;
-  return record->behind > record->word;
-}
-
-static bool is(const struct record *record, const char *word)
-{
-  return is_word(record->word, record->behind, word);
-}
-
-/* 3600, or 1h30m. */
-static bool is_ttl(const struct record *record)
-{
-  const char *text = record->word;
-
-  if (text == record->behind || *text < '0' || *text > '9')
-    return false;
-  while (text < record->behind && memchr("0123456789smhdwSMHDW", *text, 20))
-    text++;
-  return text == record->behind;
-}
-
-/* Whether the line is numbers between the parentheses of an SOA record. */
-static bool is_of_soa(struct aiodns_blocklist *list, const char *text, const char *end)
-{
-  struct record record = {.behind = text, .end = end};
-  bool open = true, numbers = true;
-
-  while (open && numbers && next_word(&record)) {
-    open = record.behind[-1] != ')';
-    if (!open)
-      record.behind--;
-    numbers = record.behind == record.word || is_ttl(&record);
-  }
-  list->in_soa = open && numbers;
-  if (open || !numbers)
-    return numbers;
-  record.behind++;
-  return !next_word(&record);
-}
-
-/* Takes the labels of `suffix` off the end of `name`, which is not the suffix itself. */
-static bool take_off(struct aiodns_name *name, const struct aiodns_name *suffix)
-{
-  if (suffix->len == 0 || name->len <= suffix->len || !aiodns_name_within(name, suffix))
-    return false;
-  name->len = (uint8_t)(name->len - suffix->len + 1);
-  name->wire[name->len - 1] = 0;
-  return true;
-}
-
-/* From a name as it stands in the zone to the one it is about. */
-static bool make_relative(struct aiodns_blocklist *list, struct aiodns_name *name, bool absolute)
-{
-  if (!absolute)
-    return list->inside.len == 0 || aiodns_name_append(name, &list->inside);
-  take_off(name, &list->origin);
-  return list->origin.len == 0 || !aiodns_name_equal(name, &list->origin);
-}
-
-static bool read_origin(struct aiodns_blocklist *list, const char *text, const char *end)
-{
-  struct record record = {.behind = text, .end = end};
-  struct aiodns_name name;
-
-  if (!next_word(&record))
-    return refuse(list);
-  if (is(&record, ".")) {
-    list->origin.len = list->inside.len = 0;
-    return !next_word(&record) ? is_empty(list) : refuse(list);
-  }
-  const char *behind = take_name(&name, record.word, record.behind);
-  if (!behind || behind != record.behind)
-    return refuse(list);
-  bool absolute = behind[-1] == '.';
-  if (next_word(&record) || (!absolute && !make_relative(list, &name, false)))
-    return refuse(list);
-  if (!absolute || take_off(&name, &list->origin)) {
-    list->inside = name;
-  } else {
-    list->origin = name;
-    list->inside.len = 0;
-  }
-  return is_empty(list);
-}
-
-/* What a zone has around its rules: SOA and NS.  `owner` is absolute, or NULL. */
-static bool read_apex(struct aiodns_blocklist *list, struct record *record, const struct aiodns_name *owner)
-{
-  if (!is(record, "soa"))
-    return is(record, "ns") ? is_empty(list) : refuse(list);
-  if (owner) {
-    list->origin = *owner;
-    list->inside.len = 0;
-  }
-  while (next_word(record))
-    for (const char *c = record->word; c < record->behind; c++)
-      if (*c == '(' || *c == ')')
-        list->in_soa = *c == '(';
-  return is_empty(list);
-}
-
-/* Goes to the record's type. */
-static bool find_type(struct record *record)
-{
-  for (int i = 0; i < 3 && next_word(record); i++) /* a TTL, a class, in either order */
-    if (!is(record, "in") && !is_ttl(record))
-      return true;
-  return false;
-}
-
-/* rpz-ip and its like: a rule about addresses or servers. */
-static bool is_trigger(const struct aiodns_name *name)
-{
-  const uint8_t *label = last_label(name);
-
-  return *label > 4 && memcmp(label + 1, "rpz-", 4) == 0;
-}
-
-/* A rule about the name in `ret`; the record is at its type, CNAME. */
-static bool read_policy(struct aiodns_blocklist *list, struct aiodns_rule *ret, struct record *record,
-                        unsigned scope)
-{
-  next_word(record);
-  if (is(record, "rpz-passthru."))
-    scope |= AIODNS_RULE_ALLOW;
-  else if (!is(record, ".") && !is(record, "*.") && !is(record, "rpz-drop."))
-    return refuse(list);
-  if (next_word(record) || is_trigger(&ret->name) || is_numeric(&ret->name))
-    return refuse(list);
-  return give(list, ret, scope);
-}
-
-/* A record of the name in `ret`, `behind` which more follows. */
-static bool read_record(struct aiodns_blocklist *list, struct aiodns_rule *ret, const char *behind,
-                        const char *end, unsigned scope)
-{
-  struct record record = {.behind = behind, .end = end};
-  bool absolute = behind[-1] == '.';
-
-  if (!find_type(&record))
-    return refuse(list);
-  if (!is(&record, "cname"))
-    return read_apex(list, &record, absolute ? &ret->name : NULL);
-  return make_relative(list, &ret->name, absolute) ? read_policy(list, ret, &record, scope) : refuse(list);
-}
-
-/* A record of `@` or `*`, which are about what $ORIGIN has in front of the zone; or of no name, which means
- * the one of the record before: SOA and NS can do without. */
-static bool read_record_of(struct aiodns_blocklist *list, struct aiodns_rule *ret, const char *text,
-                           const char *end)
-{
-  struct record record = {.behind = text, .end = end};
-  bool named = *text == '@' || *text == '*';
-
-  if (named)
-    next_word(&record);
-  if (record.behind > text + 1 || !find_type(&record))
-    return refuse(list);
-  if (!is(&record, "cname"))
-    return read_apex(list, &record, NULL);
-  if (!named || list->inside.len == 0)
-    return refuse(list);
-  ret->name = list->inside;
-  return read_policy(list, ret, &record, *text == '@' ? AIODNS_RULE_ITSELF : AIODNS_RULE_BELOW);
+  return behind && aiodns_text_is_over(behind, end) ? give(list, ret, scope) : refuse(list);
 }
 
 /* ---- Any line ---- */
 
-/* What begins with a `$`. */
-static bool read_directive(struct aiodns_blocklist *list, const char *text, const char *end)
+/* A line of a zone; `behind` is what follows its name, or NULL where no name is first. */
+static bool read_zone(struct aiodns_blocklist *list, struct aiodns_rule *ret, const char *text,
+                      const char *end, const char *behind, bool indented)
 {
-  const char *behind = word_end(text, end);
+  struct aiodns_blocklist_policy policy = {.name = &ret->name, .below = *text == '*'};
+  enum aiodns_blocklist_line line =
+      behind && !indented ? aiodns_blocklist_zone_record(&list->zone, behind, end, &policy)
+                          : aiodns_blocklist_zone_read(&list->zone, text, end, indented, &policy);
 
-  if (is_word(text, behind, "$origin"))
-    return read_origin(list, behind, end);
-  return is_word(text, behind, "$ttl") ? is_empty(list) : refuse(list);
+  if (line == AIODNS_BLOCKLIST_LINE_BAD)
+    return refuse(list);
+  if (line == AIODNS_BLOCKLIST_LINE_EMPTY)
+    return is_empty(list);
+  return give(list, ret,
+              (policy.below ? AIODNS_RULE_BELOW : AIODNS_RULE_ITSELF) |
+                  (policy.allow ? AIODNS_RULE_ALLOW : 0));
 }
 
-/* A name is first, or an address, or a keyword. */
+/* A name is first, or a keyword. */
 static bool read_name(struct aiodns_blocklist *list, struct aiodns_rule *ret, const char *text,
                       const char *end, bool indented)
 {
   bool star = text + 1 < end && text[0] == '*' && text[1] == '.', dot = *text == '.';
-  const char *behind = take_name(&ret->name, text + (star ? 2 : 0) + dot, end);
+  const char *behind = aiodns_text_name(&ret->name, text + (star ? 2 : 0) + dot, end);
 
-  if (behind && is_over(behind, end) && !is_numeric(&ret->name)) {
+  if (behind && aiodns_text_is_over(behind, end) && !aiodns_text_is_numeric(&ret->name)) {
     if (star || dot)
       return give(list, ret, BLOCKS_ALL);
     if (!is_boilerplate(&ret->name))
@@ -640,12 +390,9 @@ static bool read_name(struct aiodns_blocklist *list, struct aiodns_rule *ret, co
   }
   if (behind && behind < end && *behind == '=')
     return begin_dnsmasq(list, ret, text, behind, end);
-  if (!behind || behind == end || !is_space(*behind) || dot)
+  if (behind && (behind == end || !aiodns_text_is_space(*behind) || dot))
     return refuse(list);
-  if (indented)
-    return read_record_of(list, ret, text,
-                          end); /* a zone's line that begins with a blank leaves the name out */
-  return read_record(list, ret, behind, end, star ? AIODNS_RULE_BELOW : AIODNS_RULE_ITSELF);
+  return read_zone(list, ret, text, end, behind, indented);
 }
 
 /* Whether the line begins with an address and more; *ret_behind is behind it, *ret_scope what it makes of the
@@ -659,8 +406,8 @@ static bool has_address(const char *text, const char *end, const char **ret_behi
   while (behind < end && behind - text < 4 && memchr("abcdefABCDEF0123456789", *behind, 22))
     behind++;
   if (behind < end && *behind == ':')
-    behind = word_end(behind, end);
-  if (behind == text || behind == end || !is_space(*behind))
+    behind = aiodns_text_word_end(behind, end);
+  if (behind == text || behind == end || !aiodns_text_is_space(*behind))
     return false;
   *ret_behind = behind;
   if (behind - text == 7 && memcmp(text, "0.0.0.0", 7) == 0)
@@ -677,8 +424,8 @@ static bool read_line(struct aiodns_blocklist *list, struct aiodns_rule *ret)
   const char *start = lines->buf + lines->pos, *end = lines->buf + list->stop, *behind;
   int scope;
 
-  const char *text = skip_space(start, end);
-  while (end > text && is_space(end[-1]))
+  const char *text = aiodns_text_skip_space(start, end);
+  while (end > text && aiodns_text_is_space(end[-1]))
     end--;
   if (text < end && (*text == '#' || *text == ';' || *text == '!'))
     return is_empty(list);
@@ -686,16 +433,13 @@ static bool read_line(struct aiodns_blocklist *list, struct aiodns_rule *ret)
     return begin_hosts(list, ret, behind, (unsigned)scope);
   if (lines->in_line)
     return refuse(list);
-  if (text == end || (*text == '[' && end[-1] == ']') || (list->in_soa && is_of_soa(list, text, end)))
+  if (text == end || (*text == '[' && end[-1] == ']') ||
+      (list->zone.in_soa && aiodns_blocklist_zone_goes_on(&list->zone, text, end)))
     return is_empty(list);
   if (*text == '|' && end - text > 2 && text[1] == '|')
     return read_adblock(list, ret, text + 2, end, BLOCKS_ALL);
   if (*text == '@' && end - text > 4 && memcmp(text, "@@||", 4) == 0)
     return read_adblock(list, ret, text + 4, end, BLOCKS_ALL | AIODNS_RULE_ALLOW);
-  if (*text == '$')
-    return read_directive(list, text, end);
-  if (*text == '@' || (*text == '*' && text + 1 < end && is_space(text[1])))
-    return read_record_of(list, ret, text, end);
   return read_name(list, ret, text, end, text > start);
 }
 
@@ -704,10 +448,10 @@ static bool read_line(struct aiodns_blocklist *list, struct aiodns_rule *ret)
 bool aiodns_blocklist_open(struct aiodns_blocklist *list, const char *path)
 {
   list->counts = (struct aiodns_blocklist_counts){0};
-  list->origin.len = list->inside.len = 0;
+  list->zone.origin.len = list->zone.inside.len = 0;
   list->stop = list->next = 0;
   list->form = SINGLE;
-  list->in_soa = false;
+  list->zone.in_soa = false;
   return aiodns_lines_open(&list->lines, path);
 }
 

@@ -34,13 +34,13 @@
  * names, those that are understood count nevertheless.
  *
  * Reads through one buffer of fixed size (lines.h); no memory is allocated.  A line of its size or longer is
- * read if it is of hosts(5) or a comment.
+ * read if it is of hosts(5) or a comment, and has no more than 1,000 blanks in front.
  */
 #ifndef AIODNS_BLOCKLIST_H
 #define AIODNS_BLOCKLIST_H
 
+#include "blocklist_zone.h"
 #include "lines.h"
-#include "name.h"
 
 /* What a rule is about, bits. */
 enum {
@@ -69,15 +69,13 @@ struct aiodns_blocklist {
   struct aiodns_lines lines; /* for others `fd` and `failed` alone */
   struct aiodns_blocklist_counts counts;
   /* The rest is private. */
-  struct aiodns_name origin; /* of a response policy zone; len 0: none was said */
-  struct aiodns_name inside; /* what the last $ORIGIN has in front of that; len 0: nothing */
-  size_t stop;               /* in the buffer, behind the current line's names */
-  size_t next;               /* in the buffer, where the next line begins */
-  uint8_t form;              /* of the current line, if it may have more rules */
-  uint8_t scope;             /* AIODNS_RULE_... of its names; 0: none of them is a rule */
+  struct aiodns_blocklist_zone zone;
+  size_t stop;   /* in the buffer, behind the current line's names */
+  size_t next;   /* in the buffer, where the next line begins */
+  uint8_t form;  /* of the current line, if it may have more rules */
+  uint8_t scope; /* AIODNS_RULE_... of its names; 0: none of them is a rule */
   bool has_names;
-  bool bad;    /* and counted as such */
-  bool in_soa; /* between its parentheses */
+  bool bad; /* and counted as such */
 };
 
 /* False where the file cannot be opened (errno); else _close() is due.  Never waits. */
