@@ -390,7 +390,7 @@ static bool read_name(struct aiodns_blocklist *list, struct aiodns_rule *ret, co
   }
   if (behind && behind < end && *behind == '=')
     return begin_dnsmasq(list, ret, text, behind, end);
-  if (behind && (behind == end || !aiodns_text_is_space(*behind) || dot))
+  if (behind && (behind == end || !(aiodns_text_is_space(*behind) || *behind == ';') || dot))
     return refuse(list);
   return read_zone(list, ret, text, end, behind, indented);
 }
