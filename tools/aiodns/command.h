@@ -23,6 +23,7 @@ int command_cache(int argc, char **argv);
 int command_flush(int argc, char **argv);
 int command_config(int argc, char **argv);
 int command_servers(int argc, char **argv);
+int command_blocklist(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 
 /* ---- What was asked for ---- */

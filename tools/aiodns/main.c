@@ -21,6 +21,7 @@ static const struct subcommand {
     {"config", command_config,
      "What is in force of /etc/aiodns.conf and resolv.conf, and what is wrong there"},
     {"servers", command_servers, "What is known of each name server, in the order of asking"},
+    {"blocklist", command_blocklist, "Download block lists, and keep them up to date"},
     {"doctor", command_doctor, "Whether everything is as it should be, and what to do if not"},
 };
 
