@@ -147,43 +147,80 @@ static inline uint64_t zeros(uint64_t word)
   return (word - EACH) & ~word & 0x80 * EACH;
 }
 
-static inline uint32_t try_some(const struct aiodns_index *index, const uint8_t *at, uint64_t some,
-                                is_wanted *is, const struct wanted *wanted)
+/* What a bucket says of a hash. */
+struct glance {
+  uint64_t first;  /* bits 7, 15, ...: of the first eight places those that may have it */
+  uint32_t others; /* the same of the other four */
+  uint32_t passed; /* 1: it may be in the next bucket */
+};
+
+static inline struct glance glance_at(const uint8_t *bucket, uint32_t hash)
 {
-  for (; some; some &= some - 1) {
-    uint32_t found = is(index, load(at + (unsigned)__builtin_ctzll(some) / 8 * sizeof(uint32_t)), wanted);
-    if (found)
-      return found;
-  }
-  return 0;
+  const size_t at = offsetof(struct aiodns_index_bucket, tag);
+  const uint64_t tags = aiodns_index_tag(hash) * EACH;
+  uint64_t first = le64toh(load64(bucket + at)), second = le64toh(load64(bucket + at + 8));
+
+  return (struct glance){.first = zeros(first ^ tags),
+                         .others = (uint32_t)zeros(second ^ tags),
+                         .passed = (uint32_t)(second >> (32 + aiodns_index_passing(hash)) & 1)};
 }
 
-/* What `is` returns for the one that is wanted; 0: it is not there. */
-static inline __attribute__((always_inline)) uint32_t find(const struct aiodns_index *index,
-                                                           enum aiodns_index_part part, uint32_t hash,
-                                                           is_wanted *is, const struct wanted *wanted)
-{
-  const uint8_t *table = index->base + index->part[part].offset;
-  uint32_t buckets = index->part[part].len / (uint32_t)sizeof(struct aiodns_index_bucket);
-  uint32_t number = aiodns_index_place(hash, buckets), probes = AIODNS_INDEX_PROBES;
-  const uint64_t tags = aiodns_index_tag(hash) * EACH;
+_Static_assert(offsetof(struct aiodns_index_bucket, passed_le) ==
+                   offsetof(struct aiodns_index_bucket, tag) + 12,
+               "half a word of tags, half a word of those that went past");
 
-  for (; buckets > 0 && probes > 0; probes--, number = number + 1 < buckets ? number + 1 : 0) {
-    const uint8_t *bucket = table + (size_t)number * sizeof(struct aiodns_index_bucket);
-    const uint8_t *tag = bucket + offsetof(struct aiodns_index_bucket, tag);
-    uint64_t first = zeros(le64toh(load64(tag)) ^ tags);
-    uint64_t others = zeros((le32toh(load(tag + 8)) ^ tags) & UINT32_MAX) & UINT32_MAX;
-    if (first | others) {
-      uint32_t found = try_some(index, bucket, first, is, wanted);
-      if (!found)
-        found = try_some(index, bucket + 8 * sizeof(uint32_t), others, is, wanted);
-      if (found)
-        return found;
-    }
-    if (!(load(bucket + offsetof(struct aiodns_index_bucket, passed)) & aiodns_index_passing(hash)))
+static uint32_t try_some(const struct aiodns_index *index, const uint8_t *bucket, uint64_t some,
+                         is_wanted *is, const struct wanted *wanted)
+{
+  uint32_t found = 0;
+
+  for (; some && !found; some &= some - 1)
+    found = is(index, load(bucket + (unsigned)__builtin_ctzll(some) / 8 * sizeof(uint32_t)), wanted);
+  return found;
+}
+
+static inline const uint8_t *bucket_of(const struct aiodns_index *index, enum aiodns_index_part part,
+                                       uint32_t number)
+{
+  return index->base + index->part[part].offset + (size_t)number * sizeof(struct aiodns_index_bucket);
+}
+
+static inline uint32_t buckets_of(const struct aiodns_index *index, enum aiodns_index_part part)
+{
+  return index->part[part].len / (uint32_t)sizeof(struct aiodns_index_bucket);
+}
+
+static __attribute__((noinline)) uint32_t search(const struct aiodns_index *index,
+                                                 enum aiodns_index_part part, uint32_t hash, is_wanted *is,
+                                                 const struct wanted *wanted)
+{
+  uint32_t buckets = buckets_of(index, part), number = aiodns_index_place(hash, buckets), found = 0;
+
+  for (unsigned probe = 0; probe < AIODNS_INDEX_PROBES; probe++) {
+    const uint8_t *bucket = bucket_of(index, part, number);
+    struct glance glance = glance_at(bucket, hash);
+    if (glance.first)
+      found = try_some(index, bucket, glance.first, is, wanted);
+    if (glance.others && !found)
+      found = try_some(index, bucket + 8 * sizeof(uint32_t), glance.others, is, wanted);
+    if (found || !glance.passed)
       break;
+    number = number + 1 < buckets ? number + 1 : 0;
   }
-  return 0;
+  return found;
+}
+
+/*
+ * What `is` returns for the one that is wanted; 0: it is not there, as one glance mostly tells.  For tables
+ * that are not empty.
+ */
+static inline uint32_t find(const struct aiodns_index *index, enum aiodns_index_part part, uint32_t hash,
+                            is_wanted *is, const struct wanted *wanted)
+{
+  struct glance glance =
+      glance_at(bucket_of(index, part, aiodns_index_place(hash, buckets_of(index, part))), hash);
+
+  return glance.first | glance.others | glance.passed ? search(index, part, hash, is, wanted) : 0;
 }
 
 /* ---- Hosts files ---- */
@@ -246,7 +283,8 @@ void aiodns_index_name(const struct aiodns_index *index, const char *name, size_
   const struct wanted wanted = {(const uint8_t *)name, len};
   uint32_t last = 0, next = 0;
 
-  if (len > 0 && len < AIODNS_NAME_TEXT_MAX && is_ascii(name, len))
+  if (index->part[AIODNS_INDEX_PART_NAMES].len > 0 && len > 0 && len < AIODNS_NAME_TEXT_MAX &&
+      is_ascii(name, len))
     last =
         find(index, AIODNS_INDEX_PART_NAMES, aiodns_index_hash_text(index->key, name, len), is_name, &wanted);
   const uint8_t *entry =
@@ -263,7 +301,7 @@ void aiodns_index_address(const struct aiodns_index *index, const void *address,
   const struct wanted wanted = {address, len};
   uint32_t found = 0;
 
-  if (len == 4 || len == 16)
+  if (index->part[AIODNS_INDEX_PART_ADDRESSES].len > 0 && (len == 4 || len == 16))
     found = find(index, AIODNS_INDEX_PART_ADDRESSES, aiodns_index_hash_address(index->key, address, len),
                  is_address, &wanted);
   *ret = (struct aiodns_index_lines){.next = found, .last = found, .left = found > 0};
@@ -304,31 +342,44 @@ static uint32_t is_rule(const struct aiodns_index *index, uint32_t at, const str
   if (!rule)
     return 0;
   uint8_t end = *(const volatile uint8_t *)&rule[wanted->len - 1];
-  return end & AIODNS_INDEX_RULE_END && aiodns_index_equal(rule, wanted->octets, wanted->len - 1) ? end : 0;
+  return end & AIODNS_INDEX_RULE_END && memcmp(rule, wanted->octets, wanted->len - 1) == 0 ? end : 0;
+}
+
+/* What the rule of this very name says: its bits; 0: there is none. */
+static inline uint32_t rule_of(const struct aiodns_index *index, uint64_t state, const uint8_t *name,
+                               size_t len)
+{
+  return find(index, AIODNS_INDEX_PART_RULES_TABLE, aiodns_index_end(index->key, state), is_rule,
+              &(struct wanted){name, len});
 }
 
 unsigned aiodns_index_rules(const struct aiodns_index *index, const struct aiodns_name *name)
 {
-  uint8_t label[AIODNS_INDEX_LABELS];
-  unsigned count, blocked = 0;
+  struct aiodns_index_folded folded;
+  uint8_t labels[AIODNS_NAME_MAX];
+  uint32_t is, blocked = 0;
   uint64_t state = aiodns_index_begin(index->key, 0);
+  int64_t depths = (int64_t)index->rule_labels; /* what is moved out stands for more than 63 */
 
-  if (index->rule_count == 0)
+  if (index->part[AIODNS_INDEX_PART_RULES_TABLE].len == 0 || name->len < 2)
     return 0;
-  count = aiodns_index_labels(name, label);
-  for (unsigned i = count; i-- > 0;) {
-    const uint8_t *octets = name->wire + label[i];
-    state =
-        aiodns_index_hash_label(index->key, state, octets, 1 + (size_t)*octets, sizeof name->wire - label[i]);
-    if (i > 0 && !(index->rule_labels & aiodns_index_label_bit(count - i)))
+  aiodns_index_fold(name, &folded);
+  for (const uint8_t *label = aiodns_index_labels(name, labels) - 1; label > labels; label--) {
+    const uint8_t *octets = folded.wire + *label;
+    state = aiodns_index_hash_label(index->key, state, octets, 1 + (size_t)*octets);
+    depths >>= 1;
+    if (!(depths & 1))
       continue;
-    const struct wanted wanted = {octets, (size_t)name->len - label[i]};
-    uint32_t is = find(index, AIODNS_INDEX_PART_RULES_TABLE, (uint32_t)(state >> 32), is_rule, &wanted);
+    is = rule_of(index, state, octets, (size_t)name->len - *label);
     if (is & AIODNS_RULE_ALLOW)
       return AIODNS_RULE_ALLOW;
-    blocked |= is & (i == 0 ? AIODNS_RULE_ITSELF : AIODNS_RULE_BELOW);
+    blocked |= is & AIODNS_RULE_BELOW;
   }
-  return blocked ? AIODNS_RULE_ITSELF : 0;
+  state = aiodns_index_hash_label(index->key, state, folded.wire, 1 + (size_t)folded.wire[0]);
+  is = rule_of(index, state, folded.wire, name->len);
+  if (is & AIODNS_RULE_ALLOW)
+    return AIODNS_RULE_ALLOW;
+  return blocked | (is & AIODNS_RULE_ITSELF) ? AIODNS_RULE_ITSELF : 0;
 }
 
 uint64_t aiodns_index_rule_count(const struct aiodns_index *index)

@@ -424,20 +424,21 @@ static bool has_rule(const struct aiodns_index_draft *draft, uint32_t at, const 
 void aiodns_index_add_rule(struct aiodns_index_draft *draft, const struct aiodns_rule *rule)
 {
   const size_t len = rule->name.len;
-  uint8_t is = rule->is & AIODNS_INDEX_RULE_BITS, label[AIODNS_INDEX_LABELS], name[AIODNS_NAME_MAX];
-  unsigned count = aiodns_index_labels(&rule->name, label);
+  uint8_t is = rule->is & AIODNS_INDEX_RULE_BITS, label[AIODNS_NAME_MAX];
+  struct aiodns_index_folded folded;
+  uint8_t *name = folded.wire;
+  unsigned count = (unsigned)(aiodns_index_labels(&rule->name, label) - label);
   uint64_t state = aiodns_index_begin(draft->key, 0);
 
   if (is == 0 || count == 0 || !reserve(draft, &draft->rules, 1 + len))
     return;
   if (draft->rules.len == 0)
     area_put(&draft->rules, "", 1); /* offset 0 is that of no rule */
+  aiodns_index_fold(&rule->name, &folded);
   for (unsigned i = count; i-- > 0;)
-    state = aiodns_index_hash_label(draft->key, state, rule->name.wire + label[i],
-                                    1 + (size_t)rule->name.wire[label[i]], sizeof rule->name.wire - label[i]);
-  for (size_t i = 0; i < len; i++)
-    name[i] = aiodns_name_lower(rule->name.wire[i]);
-  struct slot *slot = seek(draft, &draft->rule_names, (uint32_t)(state >> 32), has_rule, name, len);
+    state = aiodns_index_hash_label(draft->key, state, name + label[i], 1 + (size_t)name[label[i]]);
+  uint32_t hash = aiodns_index_end(draft->key, state);
+  struct slot *slot = seek(draft, &draft->rule_names, hash, has_rule, name, len);
   if (!slot)
     return;
   if (is & (AIODNS_RULE_BELOW | AIODNS_RULE_ALLOW))
@@ -447,7 +448,7 @@ void aiodns_index_add_rule(struct aiodns_index_draft *draft, const struct aiodns
     return;
   }
   name[len - 1] = AIODNS_INDEX_RULE_END | is;
-  fill(&draft->rule_names, slot, (uint32_t)(state >> 32), (uint32_t)draft->rules.len);
+  fill(&draft->rule_names, slot, hash, (uint32_t)draft->rules.len);
   area_put(&draft->rules, name, len);
 }
 
@@ -528,12 +529,12 @@ static bool put_key(struct aiodns_index_bucket *table, uint32_t buckets, const s
   for (unsigned probe = 0; probe < AIODNS_INDEX_PROBES; probe++) {
     struct aiodns_index_bucket *bucket = &table[number];
     for (unsigned way = 0; way < AIODNS_INDEX_WAYS; way++)
-      if (bucket->tag[way] == 0) {
+      if (bucket->at[way] == 0) {
         bucket->tag[way] = aiodns_index_tag(slot->hash);
         bucket->at[way] = slot->at;
         return true;
       }
-    bucket->passed |= aiodns_index_passing(slot->hash);
+    bucket->passed_le |= htole32((uint32_t)1 << aiodns_index_passing(slot->hash));
     number = number + 1 < buckets ? number + 1 : 0;
   }
   return false;

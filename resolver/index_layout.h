@@ -56,15 +56,14 @@ enum {
   AIODNS_INDEX_WAYS = 12,
   AIODNS_INDEX_LOAD = 10,   /* of them in use, on average: more would save little, and fill many buckets */
   AIODNS_INDEX_PROBES = 64, /* no key is further from its bucket */
-  AIODNS_INDEX_LABELS = 127,
   AIODNS_INDEX_RULE_END = 0x80, /* no label has this length */
   AIODNS_INDEX_RULE_BITS = AIODNS_RULE_ITSELF | AIODNS_RULE_BELOW | AIODNS_RULE_ALLOW,
 };
 
 struct aiodns_index_bucket {
-  uint32_t at[AIODNS_INDEX_WAYS]; /* in LINES or RULES */
-  uint8_t tag[AIODNS_INDEX_WAYS]; /* some of the hash; 0: free */
-  uint32_t passed;                /* bits of the hashes of keys that were not put here for want of room */
+  uint32_t at[AIODNS_INDEX_WAYS]; /* in LINES or RULES; 0: free, and nothing is there */
+  uint8_t tag[AIODNS_INDEX_WAYS]; /* some of the hash */
+  uint32_t passed_le;             /* bits of the hashes of keys that were not put here for want of room */
 };
 
 /* What a line has behind its text.  All are offsets in LINES. */
@@ -107,14 +106,13 @@ static inline uint32_t aiodns_index_place(uint32_t hash, uint32_t places)
 
 static inline uint8_t aiodns_index_tag(uint32_t hash)
 {
-  uint8_t tag = (uint8_t)hash;
-  return tag ? tag : 1;
+  return (uint8_t)hash;
 }
 
 /* The bit of a bucket's `passed`. */
 static inline uint32_t aiodns_index_passing(uint32_t hash)
 {
-  return (uint32_t)1 << (hash >> 8) % 32;
+  return (hash >> 8) % 32;
 }
 
 /* ---- Hashes: chains of products, as in cache_sum.c ---- */
@@ -122,12 +120,21 @@ static inline uint32_t aiodns_index_passing(uint32_t hash)
 /* Two words of a key. */
 static inline uint64_t aiodns_index_step(const uint64_t key[2], uint64_t state, uint64_t a, uint64_t b)
 {
-  return aiodns_hash_multiply(a ^ key[0] ^ 0x9e3779b97f4a7c15, b ^ state);
+  return aiodns_hash_multiply(a ^ key[0], b ^ state);
 }
 
 static inline uint64_t aiodns_index_begin(const uint64_t key[2], uint64_t len)
 {
-  return (key[1] ^ 0xc2b2ae3d27d4eb4f) + len;
+  return key[1] + len;
+}
+
+/*
+ * The hash.  Short keys are one step alone, and a product by one unknown factor keeps the distances of words
+ * that are as far from each other as those of numbered names; a second product does not.
+ */
+static inline uint32_t aiodns_index_end(const uint64_t key[2], uint64_t state)
+{
+  return (uint32_t)(aiodns_hash_multiply(state ^ key[1], 0x9e3779b97f4a7c15) >> 32);
 }
 
 /* Octets as a word, the first one in its lowest octet on every processor. */
@@ -166,7 +173,7 @@ static inline uint32_t aiodns_index_hash_text(const uint64_t key[2], const void 
     a = aiodns_hash_lower(aiodns_index_last_word((const uint8_t *)text, len, left));
     b = 0;
   }
-  return (uint32_t)(aiodns_index_step(key, state, a, b) >> 32);
+  return aiodns_index_end(key, aiodns_index_step(key, state, a, b));
 }
 
 /* Of an address, 4 or 16 octets. */
@@ -175,40 +182,66 @@ static inline uint32_t aiodns_index_hash_address(const uint64_t key[2], const vo
   uint64_t word[2] = {0};
 
   memcpy(word, address, len == 4 ? 4 : sizeof word);
-  return (uint32_t)(aiodns_index_step(key, aiodns_index_begin(key, len), word[0], word[1]) >> 32);
+  return aiodns_index_end(key, aiodns_index_step(key, aiodns_index_begin(key, len), word[0], word[1]));
+}
+
+/* A name in lower case, with room to be read behind it. */
+struct aiodns_index_folded {
+  uint8_t unused, wire[AIODNS_NAME_MAX + 16];
+};
+
+static inline void aiodns_index_fold_word(const struct aiodns_name *name, size_t at,
+                                          struct aiodns_index_folded *ret)
+{
+  uint64_t word;
+
+  memcpy(&word, (const uint8_t *)name + at, sizeof word);
+  word = aiodns_hash_lower(word);
+  memcpy((uint8_t *)ret + at, &word, sizeof word);
 }
 
 /*
- * One more label in front of what `state` is of: `len` octets of it, 2 to 64, its length with it.  `room`
- * octets from there on may be read.
+ * Word by word, and with the octet in front, its length: so no read is behind its end, and a word stands in
+ * the copy as in the name.  Most names are done with the first four.
  */
-static inline uint64_t aiodns_index_hash_label(const uint64_t key[2], uint64_t state, const uint8_t *label,
-                                               size_t len, size_t room)
+static inline void aiodns_index_fold(const struct aiodns_name *name, struct aiodns_index_folded *ret)
 {
-  uint8_t copy[AIODNS_LABEL_MAX + 1 + 16];
+  enum { WORD = sizeof(uint64_t), FIRST = 4 * WORD };
+  _Static_assert(sizeof *name % WORD == 0 && sizeof *ret >= sizeof *name + 16, "whole words");
 
-  if (__builtin_expect(room < sizeof copy && room < len + 16, false)) {
-    memcpy(copy, label, len);
-    label = copy;
-  }
-  for (; len > 16; len -= 16, label += 16)
-    state = aiodns_index_step(key, state, aiodns_hash_lower(aiodns_index_word(label)),
-                              aiodns_hash_lower(aiodns_index_word(label + 8)));
-  if (len <= 8)
-    return aiodns_index_step(key, state,
-                             aiodns_hash_lower(aiodns_index_word(label) & UINT64_MAX >> (64 - 8 * len)), 0);
-  return aiodns_index_step(key, state, aiodns_hash_lower(aiodns_index_word(label)),
-                           aiodns_hash_lower(aiodns_index_word(label + 8) & UINT64_MAX >> (128 - 8 * len)));
+  aiodns_index_fold_word(name, 0, ret);
+  aiodns_index_fold_word(name, WORD, ret);
+  aiodns_index_fold_word(name, (size_t)2 * WORD, ret);
+  aiodns_index_fold_word(name, (size_t)3 * WORD, ret);
+  size_t at = FIRST;
+  for (; __builtin_expect(at <= name->len, false); at += WORD)
+    aiodns_index_fold_word(name, at, ret);
+  memset((uint8_t *)ret + at, 0, 16);
 }
 
-/* Where the labels of a name begin, without the root's; returns their number. */
-static inline unsigned aiodns_index_labels(const struct aiodns_name *name, uint8_t ret[AIODNS_INDEX_LABELS])
+/*
+ * One more label in front of what `state` is of: `len` octets of it, 2 to 64, its length with it.  Up to 16
+ * octets behind it are read, whatever they are.
+ */
+static inline uint64_t aiodns_index_hash_label(const uint64_t key[2], uint64_t state, const uint8_t *label,
+                                               size_t len)
 {
-  unsigned count = 0;
+  static const uint8_t ones[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                   255, 255, 255, 255, 255, 255, 255, 255};
 
-  for (unsigned at = 0; at + 1 < name->len && count < AIODNS_INDEX_LABELS; at += 1u + name->wire[at])
-    ret[count++] = (uint8_t)at;
-  return count;
+  for (; __builtin_expect(len > 16, false); len -= 16, label += 16)
+    state = aiodns_index_step(key, state, aiodns_index_word(label), aiodns_index_word(label + 8));
+  const uint8_t *mask = ones + 16 - len;
+  return aiodns_index_step(key, state, aiodns_index_word(label) & aiodns_index_word(mask),
+                           aiodns_index_word(label + 8) & aiodns_index_word(mask + 8));
+}
+
+/* Where the labels of a name begin, without the root's; returns the end of what was written. */
+static inline uint8_t *aiodns_index_labels(const struct aiodns_name *name, uint8_t ret[AIODNS_NAME_MAX])
+{
+  for (unsigned at = 0; at + 1 < name->len; at += 1u + name->wire[at])
+    *ret++ = (uint8_t)at;
+  return ret;
 }
 
 /* The bit of rule_labels for so many. */
