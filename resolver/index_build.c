@@ -152,8 +152,8 @@ struct aiodns_index_draft *aiodns_index_draft_new(const uint64_t key[2])
   struct aiodns_index_draft *draft = map(sizeof *draft);
 
   if (draft) {
-    draft->key[0] = key[0];
-    draft->key[1] = key[1];
+    draft->key[0] = key[0] ^ 0x9e3779b97f4a7c15; /* zeros are no key, though they may come in */
+    draft->key[1] = key[1] ^ 0xc2b2ae3d27d4eb4f;
   }
   return draft;
 }
