@@ -225,12 +225,12 @@ static void bench_hosts(const char *path, uint32_t lines)
 static void apart(void (*run)(uint32_t, const char *), uint32_t count, const char *with)
 {
   int status;
-  fflush(stdout);
+  if (fflush(stdout) != 0)
+    die("stdout");
   pid_t child = fork();
   if (child == 0) {
     run(count, with);
-    fflush(stdout);
-    _exit(0);
+    _exit(fflush(stdout) != 0);
   }
   if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
     exit(1);
