@@ -383,10 +383,11 @@ static void random_files_are_found_line_by_line(void **state)
     unsigned lines = 1 + unit_random(LINES);
     size_t at = 0;
     for (unsigned i = 0; i < lines; i++) {
-      size_t len = (size_t)sprintf(line[i], "192.0.2.%u", unit_random(20));
+      size_t len = (size_t)snprintf(line[i], sizeof line[i], "192.0.2.%u", unit_random(20));
       for (unsigned names = 1 + unit_random(4); names > 0; names--)
-        len += (size_t)sprintf(line[i] + len, unit_random(2) ? " name%u.example" : " %u", unit_random(NAMES));
-      at += (size_t)sprintf(text + at, "%s\n", line[i]);
+        len += (size_t)snprintf(line[i] + len, sizeof line[i] - len,
+                                unit_random(2) ? " name%u.example" : " %u", unit_random(NAMES));
+      at += (size_t)snprintf(text + at, sizeof text - at, "%.126s\n", line[i]);
     }
     hosts_of(text);
     for (unsigned n = 0; n < 2 * NAMES; n++) {
@@ -397,7 +398,7 @@ static void random_files_are_found_line_by_line(void **state)
       expected[0] = '\0';
       for (unsigned i = 0; i < lines; i++) {
         char padded[130];
-        snprintf(padded, sizeof padded, "%s ", line[i]);
+        snprintf(padded, sizeof padded, "%.127s ", line[i]);
         if (strstr(padded, word))
           end += (size_t)snprintf(expected + end, sizeof expected - end, "%s\n", line[i]);
       }
