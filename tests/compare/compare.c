@@ -4,8 +4,14 @@
  * get.  Differences that are intended are counted by the name of their rule (model.h), and shown if it is the
  * one named; any other fails, and so many end the run.  --case repeats one case and shows what was asked;
  * --rules lists the names.
+ *
+ * compare --hosts [--shared] [--split] [...]: aiodns and glibc's files service, in hosts files made from the
+ * seed, with nothing behind them.
  */
 #include "client.h"
+#include "hosts_client.h"
+#include "hosts_server.h"
+#include "hosts_worker.h"
 #include "space.h"
 #include "worker.h"
 
@@ -22,7 +28,9 @@ enum {
   SKIPPED = 77, /* SKIP_RETURN_CODE in CMakeLists.txt */
   WORKERS_MAX = 1000,
   WORKERS = 48, /* they wait most of the time */
+  WORKERS_HOSTS = 4,
   CASES = 10000,
+  CASES_HOSTS = 2000,
 };
 
 static uint64_t number(const char *text)
@@ -61,7 +69,7 @@ static bool run(const struct plan *plan, unsigned workers, struct tally *tally)
     pid_t pid = fork();
     if (pid == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
-      worker_main(i, plan, tally);
+      (plan->hosts ? hosts_worker_main : worker_main)(i, plan, tally);
     }
     if (pid < 0) {
       perror("compare: fork");
@@ -70,15 +78,28 @@ static bool run(const struct plan *plan, unsigned workers, struct tally *tally)
       break;
     }
   }
-  for (int status; wait(&status) > 0;)
+  for (int status; waitpid(0, &status, 0) > 0;) /* of this group: the server is in another one */
     well &= status == 0;
   return well && tally->failures == 0;
+}
+
+static bool *flag_of(struct plan *plan, const char *option)
+{
+  if (strcmp(option, "--shared") == 0)
+    return &plan->shared;
+  return strcmp(option, "--split") == 0 ? &plan->split : NULL;
 }
 
 static void read_options(char **argument, struct plan *plan, unsigned *workers)
 {
   for (; *argument; argument += 2) {
     const char *option = argument[0], *value = argument[1];
+    bool *flag = flag_of(plan, option);
+    if (flag) {
+      *flag = true;
+      argument--;
+      continue;
+    }
     if (value && strcmp(option, "--rule") == 0) {
       plan->rule = value;
     } else if (value && strcmp(option, "--module") == 0) {
@@ -121,13 +142,22 @@ int main(int argc, char **argv)
     client_main(argv[2], (int)number(argv[3]));
     return 0;
   }
+  if (argc == 4 && strcmp(argv[1], HOSTS_CLIENT_OPTION) == 0) {
+    hosts_client_main(argv[2], (int)number(argv[3]));
+    return 0;
+  }
   if (argc == 2 && strcmp(argv[1], "--rules") == 0) {
     print_rules();
     return 0;
   }
   if (seed && *seed)
     plan.seed = number(seed);
-  read_options(argv + 1, &plan, &workers);
+  plan.hosts = argc > 1 && strcmp(argv[1], "--hosts") == 0;
+  if (plan.hosts) {
+    plan.end = CASES_HOSTS;
+    workers = WORKERS_HOSTS;
+  }
+  read_options(argv + 1 + plan.hosts, &plan, &workers);
   struct tally *tally = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (tally == MAP_FAILED || workers == 0 || workers > WORKERS_MAX) {
     fprintf(stderr, "compare: 1 to %d workers\n", WORKERS_MAX);
@@ -135,8 +165,11 @@ int main(int argc, char **argv)
   }
   if (!space_enter())
     return SKIPPED;
+  pid_t server = plan.hosts ? hosts_server_start() : 0;
   tally->next = plan.first;
-  bool well = run(&plan, workers, tally);
+  bool well = server >= 0 && run(&plan, workers, tally);
+  if (server > 0)
+    hosts_server_stop(server);
   print_tally(&plan, tally);
   return well ? 0 : 1;
 }

@@ -28,6 +28,12 @@ const char *const rule_name[RULES] = {
     [RULE_FAMILY_REFUSED] = "family-refused",
     [RULE_FAMILY_FAILED] = "family-failed",
     [RULE_DEAD_SERVER] = "dead-server",
+    [RULE_HOSTS_ALIAS_ONCE] = "hosts-alias-once",
+    [RULE_HOSTS_NO_NAME] = "hosts-no-name",
+    [RULE_HOSTS_LONG_NAME] = "hosts-long-name",
+    [RULE_HOSTS_TTL] = "hosts-ttl",
+    [RULE_HOSTS_FAMILIES] = "hosts-families",
+    [RULE_SPECIAL] = "special",
 };
 
 /* getaddrinfo() sorts what comes of two questions, and either reply may be the first. */

@@ -109,7 +109,7 @@ bool space_enter(void)
 
 void space_enter_own_etc(void)
 {
-  if (unshare(CLONE_NEWNS) == 0 && mount("tmpfs", "/etc", "tmpfs", 0, "mode=0755,size=4m") == 0)
+  if (unshare(CLONE_NEWNS) == 0 && mount("tmpfs", "/etc", "tmpfs", 0, "mode=0755,size=64m") == 0)
     return;
   perror("compare: /etc");
   exit(1);

@@ -10,7 +10,7 @@
 struct tally {
   _Atomic uint64_t next; /* case */
   _Atomic uint64_t lookups, unsteady, intended[RULES];
-  _Atomic unsigned failures;
+  _Atomic unsigned failures, shown; /* shown: of hosts files, by a rule */
 };
 
 struct plan {
@@ -19,6 +19,9 @@ struct plan {
   bool trace;                /* prints each lookup, and what the servers say to it */
   const char *rule;          /* differences by this rule are shown; NULL: none */
   const char *module_dir;
+  bool hosts;  /* hosts files are compared, not worlds of servers */
+  bool shared; /* of these: processes have a place for what they share, and more files are large */
+  bool split;  /* aiodns finds each in several pieces, by its configuration */
 };
 
 /* Until no case is left. Does not return. */
