@@ -146,6 +146,16 @@ void aiodns_index_file_look(void)
   aiodns_let_go(&holder);
 }
 
+uint32_t aiodns_index_file_age_s(void)
+{
+  struct mapped mapped;
+
+  if (!read_mapped(&mapped) || !mapped.index.base || mapped.changed_ns == 0)
+    return 0;
+  int64_t age_ns = (int64_t)aiodns_kernel_clock_ns(CLOCK_REALTIME) - mapped.changed_ns;
+  return age_ns > 0 && age_ns / 1000000000 < UINT32_MAX ? (uint32_t)(age_ns / 1000000000) : 0;
+}
+
 /* ---- Making ---- */
 
 /* What is being made. */
