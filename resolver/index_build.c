@@ -137,6 +137,23 @@ static bool keys_reserve(struct keys *keys)
 
 /* ---- The draft ---- */
 
+struct address {
+  uint8_t len;
+  uint8_t octets[16];
+};
+
+/*
+ * A key of a line that has its turn a little later: what its place is in is being loaded meanwhile, which
+ * takes most of the time where there are many.
+ */
+struct pending {
+  uint32_t hash, line;
+  uint32_t word, word_len; /* of a name; word_len 0: an address */
+  struct address address;
+};
+
+enum { PENDING = 32 };
+
 struct aiodns_index_draft {
   uint64_t key[2];
   int error; /* the first one; then there is nothing more to be added to */
@@ -144,6 +161,8 @@ struct aiodns_index_draft {
   uint64_t rule_labels;
   struct area sources, paths, lines, rules;
   struct keys names, addresses, rule_names;
+  unsigned first, waiting;
+  struct pending pending[PENDING]; /* from `first` on, in a ring */
   struct area whole;
 };
 
@@ -238,13 +257,8 @@ void aiodns_index_add_source(struct aiodns_index_draft *draft, enum aiodns_index
 
 /* ---- Lines of hosts files ---- */
 
-/* What a line can be looked for by; returns their number. */
-struct address {
-  uint8_t len;
-  uint8_t octets[16];
-};
-
-/* As hosts.c does: for IPv4 some addresses of IPv6 count, too. */
+/* What a line can be looked for by, and how many those are.  As in hosts.c, for IPv4 some addresses of IPv6
+ * count, too. */
 static unsigned parse_address(const char *text, struct address ret[2])
 {
   struct in6_addr in6;
@@ -287,48 +301,68 @@ static bool has_address(const struct aiodns_index_draft *draft, uint32_t at, con
   return entry.len == len && memcmp(draft->lines.base + at + sizeof entry, address, len) == 0;
 }
 
-/* A name of a line that is the last one so far; `word` is where it stands.  False: there is no room. */
-static bool add_name(struct aiodns_index_draft *draft, uint32_t line, uint32_t word, size_t len)
+static void put_name(struct aiodns_index_draft *draft, const struct pending *one)
 {
-  struct aiodns_index_name_entry entry = {.line = line, .word = word}, last;
+  struct aiodns_index_name_entry entry = {.line = one->line, .word = one->word}, last;
 
   if (!reserve(draft, &draft->lines, sizeof entry))
-    return false;
-  const uint8_t *name = draft->lines.base + word;
-  uint32_t hash = aiodns_index_hash_text(draft->key, name, len), at = (uint32_t)draft->lines.len;
-  struct slot *slot = seek(draft, &draft->names, hash, has_name, name, len);
+    return;
+  uint32_t at = (uint32_t)draft->lines.len;
+  struct slot *slot =
+      seek(draft, &draft->names, one->hash, has_name, draft->lines.base + one->word, one->word_len);
   if (!slot)
-    return false;
+    return;
   entry.next = at;
   if (slot->at != 0) {
     memcpy(&last, draft->lines.base + slot->at, sizeof last);
-    if (last.line == line) /* twice in one line */
-      return true;
+    if (last.line == one->line) /* twice in one line */
+      return;
     entry.next = last.next;
     last.next = at;
     memcpy(draft->lines.base + slot->at, &last, sizeof last);
     slot->at = at;
   } else {
-    fill(&draft->names, slot, hash, at);
+    fill(&draft->names, slot, one->hash, at);
   }
   area_put(&draft->lines, &entry, sizeof entry);
-  return true;
 }
 
 /* Of the lines of an address the first one counts. */
-static void add_address(struct aiodns_index_draft *draft, uint32_t line, const struct address *address)
+static void put_address(struct aiodns_index_draft *draft, const struct pending *one)
 {
-  struct aiodns_index_address_entry entry = {.line = line, .len = address->len};
+  const struct address *address = &one->address;
+  struct aiodns_index_address_entry entry = {.line = one->line, .len = address->len};
 
   if (!reserve(draft, &draft->lines, sizeof entry + address->len))
     return;
-  uint32_t hash = aiodns_index_hash_address(draft->key, address->octets, address->len);
-  struct slot *slot = seek(draft, &draft->addresses, hash, has_address, address->octets, address->len);
+  struct slot *slot = seek(draft, &draft->addresses, one->hash, has_address, address->octets, address->len);
   if (!slot || slot->at != 0)
     return;
-  fill(&draft->addresses, slot, hash, (uint32_t)draft->lines.len);
+  fill(&draft->addresses, slot, one->hash, (uint32_t)draft->lines.len);
   area_put(&draft->lines, &entry, sizeof entry);
   area_put(&draft->lines, address->octets, address->len);
+}
+
+static void put_first(struct aiodns_index_draft *draft)
+{
+  const struct pending *one = &draft->pending[draft->first];
+
+  draft->first = (draft->first + 1) % PENDING;
+  draft->waiting--;
+  if (one->word_len > 0)
+    put_name(draft, one);
+  else
+    put_address(draft, one);
+}
+
+/* A key of the last line. */
+static void add_key(struct aiodns_index_draft *draft, const struct keys *keys, const struct pending *one)
+{
+  if (draft->waiting == PENDING)
+    put_first(draft);
+  if (keys->places > 0)
+    __builtin_prefetch(&keys->slot[aiodns_index_place(one->hash, keys->places)], 1);
+  draft->pending[(draft->first + draft->waiting++) % PENDING] = *one;
 }
 
 static bool is_ascii(const uint8_t *word, size_t len)
@@ -340,15 +374,19 @@ static bool is_ascii(const uint8_t *word, size_t len)
   return all < 0x80;
 }
 
-/* The keys of the last line, whose text stands there, to its '\n'. */
+/* The names of the last line, whose text stands there, to its '\n'. */
 static void add_names(struct aiodns_index_draft *draft, uint32_t line, uint32_t at, uint32_t end)
 {
-  while (at < end) {
+  while (draft->error == 0 && at < end) {
     const uint8_t *word = draft->lines.base + at;
     const uint8_t *blank = memchr(word, ' ', end - at);
     uint32_t len = blank ? (uint32_t)(blank - word) : end - at - 1;
-    if (is_ascii(word, len) && !add_name(draft, line, at, len))
-      return;
+    if (is_ascii(word, len))
+      add_key(draft, &draft->names,
+              &(struct pending){.hash = aiodns_index_hash_text(draft->key, word, len),
+                                .line = line,
+                                .word = at,
+                                .word_len = len});
     at += len + 1;
   }
 }
@@ -356,10 +394,11 @@ static void add_names(struct aiodns_index_draft *draft, uint32_t line, uint32_t 
 /* The names of a line behind its address; false: there is none, or no room for them. */
 static bool put_words(struct aiodns_index_draft *draft, struct aiodns_lines *lines)
 {
-  char word[1 + AIODNS_NAME_TEXT_MAX] = " ";
+  char word[1 + AIODNS_NAME_TEXT_MAX];
   bool some = false;
   size_t len;
 
+  word[0] = ' ';
   while ((len = aiodns_lines_word(lines, '#', word + 1, sizeof word - 1)) > 0) {
     if (len >= AIODNS_NAME_TEXT_MAX)
       continue;
@@ -408,7 +447,11 @@ void aiodns_index_add_hosts_line(struct aiodns_index_draft *draft, struct aiodns
     return;
   add_names(draft, line, names, end);
   for (unsigned i = 0; i < count && draft->error == 0; i++)
-    add_address(draft, line, &address[i]);
+    add_key(
+        draft, &draft->addresses,
+        &(struct pending){.hash = aiodns_index_hash_address(draft->key, address[i].octets, address[i].len),
+                          .line = line,
+                          .address = address[i]});
 }
 
 /* ---- Rules ---- */
@@ -609,6 +652,8 @@ const void *aiodns_index_finish(struct aiodns_index_draft *draft, uint32_t flags
   uint64_t len[AIODNS_INDEX_PARTS];
   bool done = false;
 
+  while (draft->error == 0 && draft->waiting > 0)
+    put_first(draft);
   /* By chance one would need more than a few buckets more; keys whose hashes are all the same would need any
    * number. */
   for (unsigned spare = 0; draft->error == 0 && !done && spare < 8; spare++) {

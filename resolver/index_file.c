@@ -16,7 +16,10 @@
 
 /* ---- The map ---- */
 
-enum { PAGE = 4096 };
+enum {
+  PAGE = 4096,
+  AGAIN_MS = 1000, /* after no folder was found that could have one */
+};
 
 struct mapped {
   struct aiodns_index index; /* of base NULL: nothing is mapped */
@@ -33,6 +36,7 @@ static struct {
   uint64_t size;
 } room[2]; /* of the present map, of the one before */
 static aiodns_holder holder;
+static _Atomic uint32_t again_ms; /* 0: at once */
 
 _Static_assert(sizeof(struct mapped) % sizeof(aiodns_word) == 0, "copied by words");
 
@@ -92,12 +96,19 @@ static void publish(const struct mapped *mapped)
   clear_room(mapped->index.base ? 1 : 0);
 }
 
+static uint32_t now_ms(void)
+{
+  return (uint32_t)(aiodns_kernel_clock_ns(CLOCK_MONOTONIC_COARSE) / 1000000);
+}
+
 static bool open_index(struct mapped *ret, int *ret_fd, uint64_t *ret_size)
 {
   struct aiodns_tier tier;
 
-  if (aiodns_tier_find(&tier, AIODNS_TIER_HOST, 0, false) != AIODNS_TIER_GOOD)
+  if (aiodns_tier_find(&tier, AIODNS_TIER_HOST, 0, false) != AIODNS_TIER_GOOD) {
+    atomic_store_explicit(&again_ms, (now_ms() + AGAIN_MS) | 1, memory_order_relaxed);
     return false;
+  }
   aiodns_tier_path(&tier, AIODNS_TIER_INDEX, ret->path);
   return aiodns_tier_open(&tier, AIODNS_TIER_INDEX, O_RDONLY, ret_fd, &ret->id, ret_size) == AIODNS_TIER_GOOD;
 }
@@ -125,6 +136,13 @@ static APART void map_new(const struct aiodns_kernel_file *file)
   publish(&mapped);
 }
 
+/* Whether there was no folder just now. */
+static bool is_in_vain(void)
+{
+  uint32_t again = atomic_load_explicit(&again_ms, memory_order_relaxed);
+  return again != 0 && (int32_t)(now_ms() - again) < 0;
+}
+
 static bool is_mapped(const struct mapped *mapped, const struct aiodns_kernel_file *file)
 {
   return mapped->id.device == file->device && mapped->id.inode == file->inode &&
@@ -140,7 +158,7 @@ void aiodns_index_file_look(void)
 
   if (there ? is_mapped(&mapped, &file) : known && errno == ENOENT && mapped.id.inode == 0)
     return;
-  if (!aiodns_hold(&holder))
+  if ((!known && is_in_vain()) || !aiodns_hold(&holder))
     return;
   map_new(there ? &file : NULL);
   aiodns_let_go(&holder);
@@ -368,8 +386,9 @@ enum aiodns_index_made aiodns_index_file_make(uint64_t settings, const struct ai
   making.until_ns = most_ns < UINT64_MAX - start_ns ? start_ns + most_ns : UINT64_MAX;
   if (aiodns_tier_find(&tier, AIODNS_TIER_HOST, 0, true) != AIODNS_TIER_GOOD)
     return AIODNS_INDEX_FAILED;
-  if (aiodns_tier_replace(&tier, AIODNS_TIER_INDEX, 0, fill, &making) == AIODNS_TIER_GOOD ||
-      making.result == AIODNS_INDEX_UNSETTLED)
+  bool made = aiodns_tier_replace(&tier, AIODNS_TIER_INDEX, 0, fill, &making) == AIODNS_TIER_GOOD;
+  atomic_store_explicit(&again_ms, 0, memory_order_relaxed); /* there is a folder */
+  if (made || making.result == AIODNS_INDEX_UNSETTLED)
     return making.result;
   return AIODNS_INDEX_FAILED;
 }

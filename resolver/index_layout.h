@@ -239,8 +239,10 @@ static inline uint64_t aiodns_index_hash_label(const uint64_t key[2], uint64_t s
 /* Where the labels of a name begin, without the root's; returns the end of what was written. */
 static inline uint8_t *aiodns_index_labels(const struct aiodns_name *name, uint8_t ret[AIODNS_NAME_MAX])
 {
-  for (unsigned at = 0; at + 1 < name->len; at += 1u + name->wire[at])
-    *ret++ = (uint8_t)at;
+  const size_t end = name->len;
+
+  for (size_t at = 1; at < end; at += 1 + (size_t)name->wire[at - 1])
+    *ret++ = (uint8_t)(at - 1);
   return ret;
 }
 
