@@ -114,24 +114,28 @@ static bool open_index(struct mapped *ret, int *ret_fd, uint64_t *ret_size)
 }
 
 /* Maps what is there now, if that is an index. */
-static APART void map_new(const struct aiodns_kernel_file *file)
+static APART void map_new(const struct aiodns_kernel_file *seen)
 {
   struct mapped mapped = {0};
+  struct aiodns_kernel_file file;
   uint8_t boot[AIODNS_CACHE_BOOT_LEN];
   uint64_t size;
   int fd;
 
-  if (file) {
-    mapped.id = (struct aiodns_tier_id){file->device, file->inode};
-    mapped.changed_ns = file->changed_ns;
-  }
   if (open_index(&mapped, &fd, &size)) {
-    const uint8_t *base = aiodns_tier_boot(boot) ? map_file(fd, size) : NULL;
+    bool good = aiodns_kernel_stat(fd, "", &file) == 0 && aiodns_tier_boot(boot);
+    const uint8_t *base = good ? map_file(fd, size) : NULL;
     aiodns_kernel_close(fd);
+    if (good)
+      seen = &file;
     if (base && aiodns_index_attach(&mapped.index, base, size, boot) != AIODNS_CACHE_GOOD) {
       mapped.index.base = NULL;
       clear_room(1);
     }
+  }
+  if (seen) { /* good or not, it need not be looked at again */
+    mapped.id = (struct aiodns_tier_id){seen->device, seen->inode};
+    mapped.changed_ns = seen->changed_ns;
   }
   publish(&mapped);
 }
@@ -164,14 +168,14 @@ void aiodns_index_file_look(void)
   aiodns_let_go(&holder);
 }
 
-uint32_t aiodns_index_file_age_s(void)
+uint64_t aiodns_index_file_age_ms(void)
 {
   struct mapped mapped;
 
-  if (!read_mapped(&mapped) || !mapped.index.base || mapped.changed_ns == 0)
-    return 0;
+  if (!read_mapped(&mapped) || !mapped.index.base)
+    return UINT64_MAX;
   int64_t age_ns = (int64_t)aiodns_kernel_clock_ns(CLOCK_REALTIME) - mapped.changed_ns;
-  return age_ns > 0 && age_ns / 1000000000 < UINT32_MAX ? (uint32_t)(age_ns / 1000000000) : 0;
+  return age_ns > 0 ? (uint64_t)age_ns / 1000000 : 0;
 }
 
 /* ---- Making ---- */

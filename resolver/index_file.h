@@ -24,8 +24,8 @@ void aiodns_index_file_look(void);
 bool aiodns_index_file_get(struct aiodns_index *ret, uint32_t *ret_turn);
 bool aiodns_index_file_same(uint32_t turn);
 
-/* How long ago the file was made that is mapped, in seconds; 0: none is, or that cannot be told. */
-uint32_t aiodns_index_file_age_s(void);
+/* How long ago the file was made that is mapped, in milliseconds; UINT64_MAX: none is. */
+uint64_t aiodns_index_file_age_ms(void);
 
 enum aiodns_index_made {
   AIODNS_INDEX_MADE,

@@ -33,7 +33,8 @@ enum {
   SMALL = 2048,          /* octets of /etc/hosts that are read in no more time than an index takes */
   BUILD_NS = 400000000,  /* that a lookup may take for making one; what is left of it is for the end */
   AGAIN_NS = 1000000000, /* after it could not be made, */
-  LEFT_OUT_S = 60,       /* after somebody found that it would take too long: perhaps it was a busy moment */
+  LEAST_MS = 1000,       /* between two that are made: two containers may have one /run, and other files */
+  LEFT_OUT_MS = 60000,   /* after somebody found that it would take too long: perhaps it was a busy moment */
   SETTLED_NS = 2 * AIODNS_FILESTATE_SETTLE_NS, /* or was of files that had just changed */
   TRIES = 3,
 };
@@ -112,10 +113,12 @@ static bool has_index(struct aiodns_moment *moment)
   if (moment->said & AIODNS_SETTINGS_LAST_GOOD || moment->settings == AIODNS_FILESTATE_UNKNOWN)
     return false;
   enum held held = find_index(moment);
-  bool again = held == LEFT_OUT && aiodns_index_file_age_s() >= LEFT_OUT_S;
-  if ((held == NOTHING || again) && make_index(moment))
-    held = find_index(moment);
-  return held == HOLDS;
+  if (held == HOLDS)
+    return true;
+  uint64_t age_ms = aiodns_index_file_age_ms();
+  if (age_ms < (held == LEFT_OUT ? LEFT_OUT_MS : LEAST_MS) || !make_index(moment))
+    return false;
+  return find_index(moment) == HOLDS;
 }
 
 void aiodns_lists_look(struct aiodns_moment *moment)
