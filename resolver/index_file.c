@@ -185,7 +185,7 @@ struct making {
   struct aiodns_index_draft *draft;
   const struct aiodns_items *items;
   uint64_t settings;
-  uint64_t until_ns;
+  uint64_t most_ns, start_ns, spent_ns; /* what it may take; where its clocks stood at the start */
   enum aiodns_index_made result;
   bool reads; /* the second time round: the first time the sources are looked at */
 };
@@ -197,12 +197,22 @@ static uint64_t now_ns(void)
   return aiodns_kernel_clock_ns(CLOCK_MONOTONIC);
 }
 
-static bool has_time(struct making *making)
+/* On a busy machine the clock says little of what it has cost. */
+static uint64_t spent_ns(void)
 {
-  if (now_ns() <= making->until_ns)
-    return true;
-  making->result = AIODNS_INDEX_TOO_LONG;
-  return false;
+  struct timespec spent;
+
+  return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent) == 0
+             ? (uint64_t)aiodns_kernel_in_ns(spent.tv_sec, spent.tv_nsec)
+             : now_ns();
+}
+
+static void look_at_time(struct making *making)
+{
+  if (making->most_ns == UINT64_MAX)
+    return;
+  if (spent_ns() - making->spent_ns > making->most_ns || now_ns() - making->start_ns > 2 * making->most_ns)
+    making->result = AIODNS_INDEX_TOO_LONG;
 }
 
 /* False: it has just changed. */
@@ -232,7 +242,7 @@ static APART bool read_hosts(struct making *making, const char *path)
   while (making->result == AIODNS_INDEX_MADE && aiodns_lines_next(&lines)) {
     aiodns_index_add_hosts_line(making->draft, &lines);
     if (++count % LINES_A_LOOK == 0)
-      has_time(making);
+      look_at_time(making);
   }
   aiodns_lines_close(&lines);
   return making->result == AIODNS_INDEX_MADE;
@@ -249,7 +259,7 @@ static APART bool read_blocks(struct making *making, const char *path)
   while (making->result == AIODNS_INDEX_MADE && aiodns_blocklist_next(&list, &rule)) {
     aiodns_index_add_rule(making->draft, &rule);
     if (++count % LINES_A_LOOK == 0)
-      has_time(making);
+      look_at_time(making);
   }
   aiodns_blocklist_close(&list);
   return making->result == AIODNS_INDEX_MADE;
@@ -384,10 +394,13 @@ enum aiodns_index_made aiodns_index_file_make(uint64_t settings, const struct ai
                                               uint64_t most_ns)
 {
   struct aiodns_tier tier;
-  struct making making = {.items = items, .settings = settings, .result = AIODNS_INDEX_MADE};
-  uint64_t start_ns = now_ns();
+  struct making making = {.items = items,
+                          .settings = settings,
+                          .result = AIODNS_INDEX_MADE,
+                          .most_ns = most_ns,
+                          .start_ns = now_ns(),
+                          .spent_ns = spent_ns()};
 
-  making.until_ns = most_ns < UINT64_MAX - start_ns ? start_ns + most_ns : UINT64_MAX;
   if (aiodns_tier_find(&tier, AIODNS_TIER_HOST, 0, true) != AIODNS_TIER_GOOD)
     return AIODNS_INDEX_FAILED;
   bool made = aiodns_tier_replace(&tier, AIODNS_TIER_INDEX, 0, fill, &making) == AIODNS_TIER_GOOD;

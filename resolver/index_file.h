@@ -36,7 +36,8 @@ enum aiodns_index_made {
 
 /*
  * Makes the index of aiodns.conf as it is at `settings` (its state, and its items) and of all files that it
- * names.  Takes about most_ns at the most; UINT64_MAX: as long as it takes.
+ * names.  Takes about most_ns of the thread's processor time at the most, and twice that by the clock;
+ * UINT64_MAX: as long as it takes.
  */
 enum aiodns_index_made aiodns_index_file_make(uint64_t settings, const struct aiodns_items *items,
                                               uint64_t most_ns);

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <netdb.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 bool hosts_question_is_reverse(const struct hosts_question *question)
@@ -21,6 +22,16 @@ bool hosts_question_is_reverse(const struct hosts_question *question)
 
 /* ---- At random ---- */
 
+/* Those of mDNS (RFC 6762): where hosts does not have them aiodns leaves them to the service behind it. */
+static bool is_local(const char *name)
+{
+  static const char local[] = ".local";
+  size_t len = strlen(name), label = sizeof local - 1;
+
+  len -= len > 0 && name[len - 1] == '.';
+  return len >= label && strncasecmp(name + len - label, local, label) == 0;
+}
+
 static void choose_name(struct hosts_question *ret, struct rng *rng, const struct hosts_file *file)
 {
   char *name = ret->name;
@@ -30,7 +41,9 @@ static void choose_name(struct hosts_question *ret, struct rng *rng, const struc
   else if (rng_chance(rng, 50) || !hosts_file_word(file, rng, name, sizeof ret->name - 1))
     snprintf(name, sizeof ret->name, "%s", rng_chance(rng, 800) ? "nothing.test" : "");
   size_t len = strlen(name);
-  if (rng_chance(rng, 100) && len + 1 < sizeof ret->name)
+  if (is_local(name))
+    snprintf(name, sizeof ret->name, "here.test");
+  else if (rng_chance(rng, 100) && len + 1 < sizeof ret->name)
     name[len] = '.'; /* the rest is zeros */
   if (rng_chance(rng, 150))
     for (; *name; name++)
