@@ -245,9 +245,11 @@ def test_help(command, action):
     [], ["nothing"], ["\x1b[2J"], ["add"], ["add", "a", "b"], ["remove"], ["list", "a"], ["list", "--force"],
     ["add", "--json", "a"], ["add", "--name", "../x", "a"], ["add", "--name", ".x", "a"], ["add", "--name", "", "a"],
     ["add", "--name", "a" * 65, "a"], ["add", "--name", "a\x1b", "a"], ["update", "--jitter", "5"],
-    ["update", "--jitter", "-5s"], ["update", "--jitter", "25d"], ["update", "--timeout", "x"],
+    ["update", "--jitter", "-5s"], ["update", "--jitter", "25d"], ["update", "--timeout", "x"], ["update", "--timeout", "0s"],
     ["add", "--directory", "", "a"], ["remove", "--force", "a"]], ids=ascii)
 def test_usage_errors(command, words):
+    if words and words[0] in ("add", "remove", "list", "update"):
+        words = [words[0], "--directory", "/nonexistent/state", *words[1:]]
     result = subprocess.run([command, "blocklist", *words], capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("aiodns: ")
@@ -555,6 +557,24 @@ def test_redirect(lists, old, status):
     assert old.requests[-1][1]["If-None-Match"] == '"new"'
 
 
+def test_redirect_has_other_validators(lists, server):
+    server.serve(OLD, "/new")
+    server.routes["/list.txt"] = lambda handler: handler.answer(302, Location="/new", ETag='"redirect"', Last_Modified="x")
+    assert lists("add", server.url()).returncode == 0
+    good(lists("update", "--force"), "list: not changed, 10 rules")
+    assert not {"If-None-Match", "If-Modified-Since"} & server.requests[-2][1].keys()
+
+
+def test_redirects_end(lists, server):
+    """Ten are followed, and no more."""
+    for number in range(12):
+        server.routes[f"/{number}"] = lambda handler, to=number + 1: handler.answer(302, Location=f"/{to}")
+    server.serve(OLD, "/12")
+    assert "redirected more than 10 times" in lists("add", server.url("/1")).stderr
+    assert [path for path, _ in server.requests] == [f"/{number}" for number in range(1, 12)]
+    assert lists("add", server.url("/2"), "--name", "two").returncode == 0
+
+
 def test_proxy(lists, server):
     url = "http://lists.example.test/pro.txt"
     server.serve(OLD, url)
@@ -671,12 +691,14 @@ def test_force_takes_no_page(lists, old):
     refused(lists, lists("update", "--force"), "HTML")
 
 
-def trickle(stop):
-    """An octet every 50 ms: never too long silent, and never done."""
+def trickle(stop, octets=b"#", begun=None):
+    """Some octets every 50 ms: never long silent, and never done."""
     def route(handler):
-        handler.answer(200, b"", length=len(NEW) * 100)
+        handler.answer(200, b"", length=LIMIT)
         while not stop.wait(0.05):
-            handler.wfile.write(b"#")
+            handler.wfile.write(octets)
+            if begun:
+                begun.set()
     return route
 
 
@@ -729,7 +751,7 @@ def test_at_most_once_a_day(lists, old):
     assert len(old.requests) == asked + 2
 
 
-def test_jitter(lists, old, tmp_path):
+def test_jitter(lists, old, tmp_path, can_trace):
     """It waits for the same part of the time on the same machine, another one on others."""
     waits = set()
     for machine in ("one", "one", "two", "three"):
@@ -777,14 +799,16 @@ def test_two_at_the_same_time(lists, old):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_interrupted(lists, old, number):
-    begun, go = hold(old)
+    begun, stop = threading.Event(), threading.Event()
+    old.routes["/list.txt"] = trickle(stop, b"#" * 200, begun)  # fast enough to go on for ten minutes
     process = lists.start("update")
     assert begun.wait(60)
     process.send_signal(number)
-    process.communicate(timeout=60)
-    assert process.returncode == -number
+    said, errors = process.communicate(timeout=60)
+    assert (process.returncode, said) == (-number, "")
+    assert re.fullmatch(r"aiodns: list: it was interrupted; [^\n]+\n", errors)
     assert lists.files() == {"list": OLD}
-    go.set()
+    stop.set()
 
 
 def test_killed(lists, old):
@@ -796,6 +820,9 @@ def test_killed(lists, old):
     process.communicate(timeout=60)
     go.set()
     assert lists.path().read_bytes() == OLD
+    assert (lists.folder / "blocklists.d/download.new").exists()
+    assert lists("remove", "another").returncode == 1
+    assert lists.files() == {"list": OLD}
     old.serve(NEW)
     good(lists("update"), "list: 9 rules, 10 before: 1 added, 2 removed")
     assert lists.files() == {"list": NEW}

@@ -160,6 +160,8 @@ static error_t parse_action_word(int key, char *word, struct argp_state *state)
     return 0;
   case OPTION_TIMEOUT:
     call->request.timeout_ms = time_of(state, word);
+    if (call->request.timeout_ms < 1000) /* 0 would mean none to curl */
+      bad_usage(state, "expected a time of at least 1s", word);
     return 0;
   case ARGP_KEY_ARG:
     if (call->count == parsing->action->words_max)
