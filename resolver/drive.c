@@ -3,6 +3,7 @@
 #include "counters.h"
 #include "kernel.h"
 #include "left.h"
+#include "lookup_cache.h"
 #include "random.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 
 enum {
   RECEIVE_MAX = AIODNS_UDP_MAX, /* of a datagram; a longer one is not taken whole anyway */
-  SLEEP_MAX_US = 5000,
   BURST_MAX = 16, /* datagrams read at one wake-up, so that a flood does not keep others waiting */
 };
 
@@ -253,6 +253,25 @@ static int64_t due_of(const struct driver *driver, unsigned count)
   return due_us;
 }
 
+static bool is_waiting(const struct driver *driver, unsigned count)
+{
+  for (unsigned i = 0; i < count; i++)
+    if (!driver[i].lookup->ended && driver[i].lookup->waiting)
+      return true;
+  return false;
+}
+
+/* For nothing but what others ask; whoever wakes does so for one name. */
+static void pause_until(struct driver *driver, unsigned drivers, int64_t due_us)
+{
+  uint32_t left_us = (uint32_t)(due_us - driver->now_us); /* there is a pause at the end */
+  enum aiodns_pause how = aiodns_memory_pause(driver->memory, drivers == 1, left_us);
+  int64_t now = now_us();
+
+  for (unsigned i = 0; i < drivers; i++)
+    aiodns_lookup_paused(driver[i].lookup, how, now);
+}
+
 /* Waits once, and tells the lookups what happened; false: this process cannot wait. */
 static bool wait_once(struct driver *driver, unsigned drivers, const struct waiting *waiting)
 {
@@ -260,11 +279,10 @@ static bool wait_once(struct driver *driver, unsigned drivers, const struct wait
 
   for (unsigned i = 0; i < drivers; i++)
     count = gather(&driver[i], i, waiting, count);
-  int64_t due_us = due_of(driver, drivers), left_us = due_us - driver->now_us;
-  bool sleeps = count == 0 && left_us > 0 && left_us < SLEEP_MAX_US;
+  int64_t due_us = due_of(driver, drivers);
   int found = 0;
-  if (sleeps)
-    aiodns_kernel_sleep((uint32_t)left_us); /* for somebody else's answer: poll(2) would round up */
+  if (count == 0 && due_us > driver->now_us && is_waiting(driver, drivers))
+    pause_until(driver, drivers, due_us);
   else
     found = aiodns_kernel_poll(waiting->ready, count, milliseconds_until(due_us, driver->now_us));
   if (found < 0 && errno != EINTR && errno != EAGAIN)

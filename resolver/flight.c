@@ -4,6 +4,7 @@
 #include "kernel.h"
 #include "left.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -12,12 +13,16 @@ enum { STUCK_MAX = 16 }; /* claims that are not waited for again */
 /* Octets, from 1; 0: none.  What is lost by a race is one wait more. */
 static _Atomic int32_t stuck[STUCK_MAX];
 
-int32_t aiodns_flight_octet(const struct aiodns_name *name, uint16_t type, uint64_t view)
+static uint64_t hash_of(const struct aiodns_name *name, uint16_t type, uint64_t view)
 {
   uint64_t hash = aiodns_filter_hash_name((const char *)name->wire, name->len);
 
-  hash = (hash ^ view ^ (uint64_t)type << 48) * 0x9e3779b97f4a7c15u;
-  return (int32_t)((hash >> 33) % INT32_MAX);
+  return (hash ^ view ^ (uint64_t)type << 48) * 0x9e3779b97f4a7c15u;
+}
+
+int32_t aiodns_flight_octet(const struct aiodns_name *name, uint16_t type, uint64_t view)
+{
+  return (int32_t)((hash_of(name, type, view) >> 33) % INT32_MAX);
 }
 
 static bool is_stuck(int32_t octet)
@@ -109,4 +114,42 @@ void aiodns_flight_land(struct aiodns_flight *flight)
   aiodns_kernel_close(flight->fd);
   aiodns_left_forget(flight->place);
   aiodns_flight_init(flight);
+}
+
+/* ---- Bells ---- */
+
+uint16_t aiodns_flight_bell(const struct aiodns_name *name, uint64_t view)
+{
+  return (uint16_t)((hash_of(name, 0, view) >> 33) % AIODNS_FLIGHT_BELLS);
+}
+
+static const uint32_t *word_of(const struct aiodns_tier_map *map, uint16_t bell)
+{
+  return (const uint32_t *)(const void *)map->cache.base + bell;
+}
+
+/* False: this process cannot, or the map was given up just now. */
+static bool hear(const struct aiodns_tier_map *map, uint16_t bell, uint32_t us, enum aiodns_pause *ret)
+{
+  const uint32_t *word = word_of(map, bell);
+  int got = aiodns_kernel_wait(word, __atomic_load_n(word, __ATOMIC_RELAXED), us);
+
+  *ret = got == 0 ? AIODNS_PAUSE_WOKEN : AIODNS_PAUSE_OVER;
+  return got == 0 || errno == ETIMEDOUT || errno == EINTR;
+}
+
+enum aiodns_pause aiodns_flight_pause(const struct aiodns_tier_map *map, uint16_t bell, uint32_t us)
+{
+  enum aiodns_pause pause;
+
+  if (map && hear(map, bell, us, &pause))
+    return pause;
+  aiodns_kernel_sleep(us < AIODNS_FLIGHT_PAUSE_DEAF_US ? us : AIODNS_FLIGHT_PAUSE_DEAF_US);
+  return AIODNS_PAUSE_SLEPT;
+}
+
+unsigned aiodns_flight_ring(const struct aiodns_tier_map *map, uint16_t bell, bool all)
+{
+  int woken = aiodns_kernel_wake(word_of(map, bell), all ? INT_MAX : 1);
+  return woken > 0 ? (unsigned)woken : 0;
 }

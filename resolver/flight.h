@@ -8,7 +8,21 @@
  * is the caller's.  A claim that was waited for in vain (its holder is stopped) is not waited for again by
  * this process until it has been free once.
  *
- * Costs: four system calls for a claim (open, fstat, fcntl, close); once a process, one more (left.h).
+ * Who waits can be woken.  A bell is a word of the first page of the tier's cache, by the name that is asked
+ * for, and a futex: one sleeps on it (FUTEX_WAIT, with the pause as its limit).  Once its claims are given
+ * back a lookup wakes all who sleep there if it has stored an answer, or claimed what it then found; else one
+ * of them, who finds the claim to be free.  No bell is ever written to, so that a map to be read is enough
+ * for both.  So a bell is a hint:
+ * - What is rung between the claim that is not to be had and the sleep is not heard: it is looked again when
+ * the pause is over.  So it is where a holder was killed.
+ * - Whoever may read the file may ring its bells, too, or move sleepers to another word (FUTEX_REQUEUE).  The
+ * first costs a lookup AIODNS_FLIGHT_WAKES_MAX looks, behind which it does not listen any more; the second a
+ * pause.
+ * - Where there is no file yet, or futex(2) is refused, pauses are slept, and shorter.
+ * One sleeps on bells of the own tier alone, as one waits for its claims alone.
+ *
+ * Costs: four system calls for a claim (open, fstat, fcntl, close); once a process, one more (left.h).  One
+ * to ring.
  */
 #ifndef AIODNS_FLIGHT_H
 #define AIODNS_FLIGHT_H
@@ -31,6 +45,20 @@ enum aiodns_claim aiodns_flight_claim(struct aiodns_flight *flight, const struct
 
 /* All that it holds is free again. */
 void aiodns_flight_land(struct aiodns_flight *flight);
+
+enum {
+  AIODNS_FLIGHT_BELLS = AIODNS_CACHE_PAGE / 4,
+  AIODNS_FLIGHT_WAKES_MAX = 8, /* that a lookup follows, for one candidate */
+};
+
+/* That of all who ask for this name, whatever its type. */
+uint16_t aiodns_flight_bell(const struct aiodns_name *name, uint64_t view);
+
+/* A pause of so long at the most, less than a second; `map`, of the own tier's cache: NULL for none. */
+enum aiodns_pause aiodns_flight_pause(const struct aiodns_tier_map *map, uint16_t bell, uint32_t us);
+
+/* Wakes one of those who wait for this bell, or all of them; returns how many. */
+unsigned aiodns_flight_ring(const struct aiodns_tier_map *map, uint16_t bell, bool all);
 
 /* The claim was waited for in vain. */
 void aiodns_flight_gave_up(int32_t octet);

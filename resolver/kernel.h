@@ -180,6 +180,34 @@ static inline int aiodns_kernel_sleep(uint32_t us)
 #endif
 }
 
+/*
+ * Waits on a word of shared memory, which may be mapped to be read only, while it is `seen`, for less than a
+ * second.  0: woken by aiodns_kernel_wake(), in whatever process; else -1, and ETIMEDOUT, EINTR (a signal),
+ * EAGAIN (it is not `seen`), or that it cannot be done here.
+ */
+static inline int aiodns_kernel_wait(const uint32_t *word, uint32_t seen, uint32_t us)
+{
+  enum { WAIT = 0 }; /* FUTEX_WAIT of <linux/futex.h>, by the monotonic clock */
+#ifdef SYS_futex
+  const long time[2] = {0, (long)us * 1000};
+  return (int)syscall(SYS_futex, word, WAIT, seen, time, NULL, 0);
+#else
+  const int64_t time[2] = {0, (int64_t)us * 1000};
+  return (int)syscall(SYS_futex_time64, word, WAIT, seen, time, NULL, 0);
+#endif
+}
+
+/* Wakes so many of those who wait on it; returns how many there were. */
+static inline int aiodns_kernel_wake(const uint32_t *word, int count)
+{
+  enum { WAKE = 1 }; /* FUTEX_WAKE */
+#ifdef SYS_futex
+  return (int)syscall(SYS_futex, word, WAKE, count, NULL, NULL, 0);
+#else
+  return (int)syscall(SYS_futex_time64, word, WAKE, count, NULL, NULL, 0);
+#endif
+}
+
 static inline ssize_t aiodns_kernel_random(void *buf, size_t len, unsigned flags)
 {
   return syscall(SYS_getrandom, buf, len, flags);

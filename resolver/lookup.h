@@ -43,11 +43,11 @@ enum {
   AIODNS_GRACE_US = 300000, /* the least that the other family gets from then on */
   /* For what somebody else asks: at most so long, and a quarter of the deadline, over the whole lookup. */
   AIODNS_FLIGHT_WAIT_US = 500000,
-  AIODNS_FLIGHT_PAUSE_US = 250, /* before the first look; twice that each time */
-  AIODNS_FLIGHT_PAUSE_MAX_US = 4000,
-  AIODNS_STALE_WAIT_US = 1800000, /* the client response timer of RFC 8767 section 5 */
-  AIODNS_FLIGHT_LOOKS_A_CLAIM =
-      4, /* a look into the cache is a memory read, a claim takes four system calls */
+  AIODNS_FLIGHT_PAUSE_US = 250, /* before the first look; four times that each time */
+  AIODNS_FLIGHT_PAUSE_MAX_US = 16000,
+  AIODNS_FLIGHT_PAUSE_DEAF_US = 4000, /* at most, and twice that each time, where nobody can wake who waits */
+  AIODNS_FLIGHT_CLAIM_US = 16000,     /* a look is a memory read, a claim takes four system calls */
+  AIODNS_STALE_WAIT_US = 1800000,     /* the client response timer of RFC 8767 section 5 */
 };
 
 /* Whether a question is to be asked. */
@@ -55,6 +55,13 @@ enum aiodns_claim {
   AIODNS_CLAIM_MINE,   /* ask, and store */
   AIODNS_CLAIM_OTHERS, /* somebody else asks, and will store what it learns */
   AIODNS_CLAIM_NONE,   /* it cannot be told, or not waited for: ask */
+};
+
+/* How a pause ended that was made for what somebody else asks. */
+enum aiodns_pause {
+  AIODNS_PAUSE_OVER,  /* it took its time, or a signal came */
+  AIODNS_PAUSE_SLEPT, /* so it may be, but it was short: nobody can wake who waits here */
+  AIODNS_PAUSE_WOKEN, /* who asks says that there is an answer, or that there will be none */
 };
 
 /* Beside the one type that is wanted: servers have failed, so that what has expired will do, and failures
@@ -115,6 +122,8 @@ struct aiodns_lookup {
   bool followed;    /* others ask for more candidates, should there be none by this one */
   uint8_t recalled; /* bit i: query[i] was answered by the cache */
   uint8_t waiting;  /* bit i: somebody else asks what query[i] is to */
+  uint8_t behind;   /* bit i: so it may be, but query[i] has not been claimed yet, behind the other one */
+  bool woken, deaf; /* by what the pauses were: AIODNS_PAUSE_WOKEN just now, _SLEPT in this wait */
   uint8_t doubted;  /* bit i: query[i] had the NXDOMAIN that the probe is about */
   uint8_t stale;    /* bit i: query[i] was answered by the cache, beyond its time */
   /* By query, what the cache could say if servers failed: enum aiodns_outcome, AIODNS_PENDING is nothing. */
@@ -132,7 +141,7 @@ struct aiodns_lookup {
   int64_t flight_left_us;    /* how long others may still be waited for */
   int64_t flight_until_us;   /* the end of the present wait */
   int64_t look_us, pause_us; /* when the cache is looked into again, and how long after the last time */
-  unsigned looks;            /* since the wait began */
+  int64_t claim_us;          /* when the claim is tried again */
   struct aiodns_observed observed[AIODNS_SERVERS_MAX];
   struct aiodns_query query[AIODNS_LOOKUP_QUERIES];
 };

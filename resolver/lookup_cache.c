@@ -53,31 +53,63 @@ static bool is_behind_a_wait(const struct aiodns_lookup *lookup, unsigned i)
 
 bool aiodns_lookup_may_ask(struct aiodns_lookup *lookup, unsigned i, int64_t now_us)
 {
+  uint8_t bit = (uint8_t)(1u << i);
+
   if (!lookup->sources.cache.claim || lookup->flight_left_us <= 0)
     return true;
-  enum aiodns_claim got = is_behind_a_wait(lookup, i) ? AIODNS_CLAIM_OTHERS : claim(lookup, i, false);
+  bool behind = is_behind_a_wait(lookup, i);
+  enum aiodns_claim got = behind ? AIODNS_CLAIM_OTHERS : claim(lookup, i, false);
   if (got != AIODNS_CLAIM_OTHERS)
     return got == AIODNS_CLAIM_NONE || !is_known_by_now(lookup, i);
   if (!lookup->waiting) {
     lookup->flight_until_us = now_us + lookup->flight_left_us;
     lookup->pause_us = AIODNS_FLIGHT_PAUSE_US;
     lookup->look_us = now_us + lookup->pause_us;
-    lookup->looks = 0;
+    lookup->claim_us = now_us + AIODNS_FLIGHT_CLAIM_US;
+    lookup->behind = 0;
+    lookup->woken = lookup->deaf = false;
   }
-  lookup->waiting |= (uint8_t)(1u << i);
+  lookup->waiting |= bit;
+  lookup->behind |= behind ? bit : 0;
   return false;
 }
 
 /* Whether query i, which waits, is to be started; else it still waits, or is known. */
 static bool has_waited(struct aiodns_lookup *lookup, unsigned i, int64_t now_us)
 {
-  bool claims = lookup->looks <= AIODNS_FLIGHT_LOOKS_A_CLAIM ||
-                lookup->looks % AIODNS_FLIGHT_LOOKS_A_CLAIM == 0 || now_us >= lookup->flight_until_us;
+  bool over = now_us >= lookup->flight_until_us;
+  bool claims = over || now_us >= lookup->claim_us || lookup->woken || lookup->behind >> i & 1;
 
   if (is_known_by_now(lookup, i) || is_behind_a_wait(lookup, i) || !claims)
     return false;
-  enum aiodns_claim got = claim(lookup, i, now_us >= lookup->flight_until_us);
+  lookup->behind &= (uint8_t) ~(1u << i);
+  enum aiodns_claim got = claim(lookup, i, over);
   return got == AIODNS_CLAIM_NONE || (got == AIODNS_CLAIM_MINE && !is_known_by_now(lookup, i));
+}
+
+/* Who waits for a server beside is not woken. */
+static bool is_deaf(const struct aiodns_lookup *lookup)
+{
+  for (unsigned i = 0; i < lookup->query_count; i++)
+    if (lookup->query[i].started && !lookup->query[i].done)
+      return true;
+  return lookup->deaf;
+}
+
+static void pause_again(struct aiodns_lookup *lookup, int64_t now_us)
+{
+  bool deaf = is_deaf(lookup);
+  int64_t most_us = deaf ? AIODNS_FLIGHT_PAUSE_DEAF_US : AIODNS_FLIGHT_PAUSE_MAX_US;
+
+  lookup->pause_us *= deaf ? 2 : 4;
+  if (lookup->pause_us > most_us)
+    lookup->pause_us = most_us;
+  lookup->look_us = now_us + lookup->pause_us;
+  if (lookup->look_us > lookup->flight_until_us && lookup->flight_until_us > now_us)
+    lookup->look_us = lookup->flight_until_us;
+  if (now_us >= lookup->claim_us)
+    lookup->claim_us = now_us + AIODNS_FLIGHT_CLAIM_US;
+  lookup->woken = false;
 }
 
 unsigned aiodns_lookup_look(struct aiodns_lookup *lookup, int64_t now_us)
@@ -86,7 +118,6 @@ unsigned aiodns_lookup_look(struct aiodns_lookup *lookup, int64_t now_us)
 
   if (now_us < lookup->look_us)
     return 0;
-  lookup->looks++;
   for (unsigned i = 0; i < lookup->query_count; i++) {
     if (!(lookup->waiting >> i & 1))
       continue;
@@ -94,15 +125,21 @@ unsigned aiodns_lookup_look(struct aiodns_lookup *lookup, int64_t now_us)
       go |= 1u << i;
     lookup->waiting &= (uint8_t) ~(go | lookup->recalled);
   }
-  if (!lookup->waiting) {
+  if (!lookup->waiting)
     lookup->flight_left_us = lookup->flight_until_us - now_us;
-    return go;
-  }
-  lookup->pause_us *= 2;
-  if (lookup->pause_us > AIODNS_FLIGHT_PAUSE_MAX_US)
-    lookup->pause_us = AIODNS_FLIGHT_PAUSE_MAX_US;
-  lookup->look_us = now_us + lookup->pause_us;
+  else
+    pause_again(lookup, now_us);
   return go;
+}
+
+void aiodns_lookup_paused(struct aiodns_lookup *lookup, enum aiodns_pause how, int64_t now_us)
+{
+  if (how == AIODNS_PAUSE_OVER)
+    return;
+  lookup->deaf |= how == AIODNS_PAUSE_SLEPT;
+  lookup->woken |= how == AIODNS_PAUSE_WOKEN;
+  if (lookup->look_us > now_us)
+    lookup->look_us = now_us;
 }
 
 /* ---- What is kept ---- */

@@ -27,6 +27,9 @@ bool aiodns_lookup_may_ask(struct aiodns_lookup *lookup, unsigned i, int64_t now
  */
 unsigned aiodns_lookup_look(struct aiodns_lookup *lookup, int64_t now_us);
 
+/* The driver has waited for nothing but what others ask: unless that is OVER, it is time to look now. */
+void aiodns_lookup_paused(struct aiodns_lookup *lookup, enum aiodns_pause how, int64_t now_us);
+
 /* Keeps what the candidate's queries have come to; `sure`: an NXDOMAIN among them stands. */
 void aiodns_lookup_keep(struct aiodns_lookup *lookup, bool sure);
 

@@ -55,7 +55,9 @@ aiodns_memory_init(struct aiodns_memory *memory, const struct aiodns_conf *conf,
 
   memory->looked = memory->missed = false;
   memory->recalls = 0;
-  memory->waits = memory->expired = 0;
+  memory->waits = memory->expired = memory->wakes = 0;
+  memory->waits_for = memory->rings = 0;
+  memory->ring = AIODNS_RING_NOBODY;
   memory->lapsed[0] = memory->lapsed[1] = memory->given = 0;
   memory->ruled = 0;
   memory->ruled_hash = 0;
@@ -226,6 +228,9 @@ static __attribute__((noinline)) unsigned recall_valid(struct aiodns_memory *mem
   memory->missed = memory->now_ns != 0 && !found && memory->recalls++ == 0;
   if (found)
     aiodns_count(AIODNS_COUNT_HIT, (found & 1) + (found >> 1));
+  /* Where it has been claimed in vain others may have begun to wait for that. */
+  if (found && memory->ring == AIODNS_RING_ONE)
+    memory->ring = AIODNS_RING_ALL;
   tell_lapsed(memory, wanted & ~found, flags);
   return found;
 }
@@ -353,6 +358,28 @@ unsigned aiodns_memory_recall(void *source, const struct aiodns_name *name, cons
 
 /* ---- Asking ---- */
 
+static void ring(struct aiodns_memory *memory)
+{
+  struct aiodns_tier_map map;
+
+  if (memory->ring != AIODNS_RING_NOBODY &&
+      aiodns_shared_get(memory->own.tier.kind, memory->moment->uid, &map))
+    aiodns_flight_ring(&map, memory->rings, memory->ring == AIODNS_RING_ALL);
+  memory->ring = AIODNS_RING_NOBODY;
+}
+
+/* When the claims go; lookups that are under way together have names of their own. */
+static void ring_later(struct aiodns_memory *memory, const struct aiodns_name *name, bool all)
+{
+  uint16_t bell = aiodns_flight_bell(name, memory->moment->view.key);
+
+  if (bell != memory->rings)
+    ring(memory);
+  memory->rings = bell;
+  if (all || memory->ring == AIODNS_RING_NOBODY)
+    memory->ring = all ? AIODNS_RING_ALL : AIODNS_RING_ONE;
+}
+
 enum aiodns_claim aiodns_memory_claim(void *source, const struct aiodns_name *name, uint16_t type,
                                       bool waited)
 {
@@ -369,9 +396,25 @@ enum aiodns_claim aiodns_memory_claim(void *source, const struct aiodns_name *na
   enum aiodns_claim got = aiodns_flight_claim(&memory->flight, &memory->own.tier, octet);
   if (memory->waits && got != AIODNS_CLAIM_NONE)
     aiodns_shared_look(memory->own.tier.kind, memory->moment->uid);
-  if (got == AIODNS_CLAIM_OTHERS)
-    count_once(&memory->waits, type, AIODNS_COUNT_WAITED);
+  if (got == AIODNS_CLAIM_MINE)
+    ring_later(memory, name, false);
+  if (got != AIODNS_CLAIM_OTHERS)
+    return got;
+  count_once(&memory->waits, type, AIODNS_COUNT_WAITED);
+  memory->waits_for = aiodns_flight_bell(name, memory->moment->view.key);
   return got;
+}
+
+enum aiodns_pause aiodns_memory_pause(struct aiodns_memory *memory, bool hears, uint32_t us)
+{
+  struct aiodns_tier_map map;
+
+  hears = hears && memory->wakes < AIODNS_FLIGHT_WAKES_MAX &&
+          aiodns_shared_get(memory->own.tier.kind, memory->moment->uid, &map);
+  enum aiodns_pause pause = aiodns_flight_pause(hears ? &map : NULL, memory->waits_for, us);
+
+  memory->wakes = (uint8_t)(memory->wakes + (pause == AIODNS_PAUSE_WOKEN));
+  return pause;
 }
 
 /* ---- Keeping ---- */
@@ -449,6 +492,8 @@ void aiodns_memory_keep(void *source, const struct aiodns_name *name, uint16_t t
   aiodns_count(good ? AIODNS_COUNT_STORED : AIODNS_COUNT_DROPPED, 1);
   if (stored == AIODNS_CACHE_STORED_EVICTING)
     aiodns_count(AIODNS_COUNT_EVICTED, 1);
+  if (good)
+    ring_later(memory, name, true);
 }
 
 /* ---- Servers ---- */
@@ -560,13 +605,14 @@ bool aiodns_memory_settle(void *source)
   struct aiodns_memory *memory = source;
   bool had = memory->fd >= 0 || memory->flight.fd >= 0;
 
-  memory->waits = memory->expired = 0;
+  memory->waits = memory->expired = memory->wakes = 0;
   if (memory->fd >= 0) {
     aiodns_kernel_close(memory->fd);
     aiodns_left_forget(memory->place);
     memory->fd = -1;
   }
   aiodns_flight_land(&memory->flight);
+  ring(memory);
   return had;
 }
 

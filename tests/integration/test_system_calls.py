@@ -197,8 +197,8 @@ def asking_elsewhere(server, command, env, out):
         out.write_text("")
 
         def answer():
-            """Its second look at the claim: the lock is not to be had."""
-            while out.read_text().count("F_OFD_SETLK") < 2:
+            """The lock is not to be had, and it has paused once."""
+            while "FUTEX_WAIT" not in out.read_text():
                 if done.is_set():
                     return
             query, reply = server.held[0]

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
@@ -55,6 +56,7 @@ static const struct {
     {"getsockname", SYS_getsockname},
     {"pwrite", SYS_pwrite64},
     {"nanosleep", SYS_nanosleep},
+    {"futex", SYS_futex},
     {"gettid", SYS_gettid},
     {"getpid", SYS_getpid},
     {"statfs", SYS_statfs},
@@ -174,13 +176,13 @@ bool filter_lists(const char *list, const char *name)
   return false;
 }
 
-/* As others are; the kind is in socket's second argument, beside flags. */
-static void add_stream(struct filter *filter, uint32_t action)
+/* A call whose second argument has these bits. */
+static void add_kind(struct filter *filter, int number, uint32_t mask, uint32_t bits, uint32_t action)
 {
-  add(filter, BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 4);
+  add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 4);
   add(filter, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offsetof(struct seccomp_data, args[1]) + LOW_WORD), 0, 0);
-  add(filter, BPF_ALU | BPF_AND | BPF_K, KIND_MASK, 0, 0);
-  add(filter, BPF_JMP | BPF_JEQ | BPF_K, SOCK_STREAM, 0, 1);
+  add(filter, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
+  add(filter, BPF_JMP | BPF_JEQ | BPF_K, bits, 0, 1);
   add(filter, BPF_RET | BPF_K, action, 0, 0);
   add(filter, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
 }
@@ -196,7 +198,7 @@ void filter_refuse(const char *list, int error)
     if (filter_lists(list, calls[i].name))
       add_call(&filter, calls[i].number, SECCOMP_RET_ERRNO | (uint32_t)error);
   if (filter_lists(list, "stream"))
-    add_stream(&filter, SECCOMP_RET_ERRNO | (uint32_t)error);
+    add_kind(&filter, SYS_socket, KIND_MASK, SOCK_STREAM, SECCOMP_RET_ERRNO | (uint32_t)error);
   CHECK(filter.len > empty, "no such calls: %s", list);
   CHECK(install(&filter, SECCOMP_RET_ALLOW, 0) == 0, "seccomp: %s", strerror(errno));
 }
@@ -208,6 +210,7 @@ void filter_allow_needed(void)
   begin(&filter);
   add_calls(&filter, needed, sizeof needed / sizeof needed[0], SECCOMP_RET_ALLOW);
   add_calls(&filter, of_cache, sizeof of_cache / sizeof of_cache[0], SECCOMP_RET_ALLOW);
+  add_call(&filter, SYS_futex, SECCOMP_RET_ALLOW);
   add_calls(&filter, of_memory, sizeof of_memory / sizeof of_memory[0], SECCOMP_RET_ALLOW);
   add_calls(&filter, own, sizeof own / sizeof own[0], SECCOMP_RET_ALLOW);
   CHECK(install(&filter, SECCOMP_RET_TRAP, 0) == 0, "seccomp: %s", strerror(errno));
@@ -220,5 +223,7 @@ int filter_notify_needed(void)
   begin(&filter);
   add_calls(&filter, needed, sizeof needed / sizeof needed[0], SECCOMP_RET_USER_NOTIF);
   add_calls(&filter, of_cache, sizeof of_cache / sizeof of_cache[0], SECCOMP_RET_USER_NOTIF);
+  /* Between processes; those between threads are libc's, and this program's own. */
+  add_kind(&filter, SYS_futex, FUTEX_PRIVATE_FLAG, 0, SECCOMP_RET_USER_NOTIF);
   return install(&filter, SECCOMP_RET_ALLOW, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }

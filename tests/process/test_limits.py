@@ -1,11 +1,15 @@
 """The module in processes that lack descriptors, memory or system calls."""
 
+import concurrent.futures
 import errno
+import threading
 
 import pytest
 
 import netns
-from kinds import KINDS, flat
+import scripted
+from cached import Counted, until
+from kinds import KINDS, ONE4, flat
 from programs import Client, run
 
 pytestmark = pytest.mark.usefixtures("surroundings")
@@ -111,7 +115,7 @@ REFUSED = {
 }
 # What only the cache needs: without, lookups go on. Each alone, and all of them.
 OF_CACHE = ["users", "groups", "capget", "statfs", "fstatfs", "mkdir", "fchmod", "fallocate", "rename", "unlink", "prlimit",
-            "getsockopt", "getsockname", "pwrite", "nanosleep", "gettid", "tgkill", "getpid"]
+            "getsockopt", "getsockname", "pwrite", "futex", "nanosleep", "gettid", "tgkill", "getpid"]
 REFUSED |= dict.fromkeys([*OF_CACHE, ",".join(OF_CACHE)], "SUCCESS 0 0")
 if netns.CACHED:
     REFUSED["mmap"] = "SUCCESS 0 0"  # of the cache's file; malloc(3) has what it needs
@@ -142,6 +146,33 @@ def test_a_lack_is_told(calls, error):
     """Of any socket, and of one for TCP where the reply by UDP was truncated."""
     lookups = ["gai", "many.test", "gai4", "many.test", "byname6", "many.test", "addr", "198.18.1.6"]
     assert outcomes("refuse", calls, error, *lookups) == [f"TRYAGAIN {errno.errorcode[error]} NETDB_INTERNAL"] * 4
+
+
+@pytest.mark.skipif(not (netns.CACHED and netns.IS_ROOT), reason="without a cache nobody waits")
+@pytest.mark.parametrize("error", [errno.EPERM, errno.ENOSYS], ids=errno.errorcode.get)
+@pytest.mark.parametrize("calls", ["futex", "nanosleep", "futex,nanosleep"])
+def test_calls_refused_to_those_who_wait(net, calls, error):
+    """And to the one that asks, who is waited for all the same."""
+    held, opened, lookup = [], threading.Event(), ["gai4", "held.test."]
+
+    def handler(query):
+        held.append(query)
+        if query.key != "held.test" or opened.is_set():
+            query.send(query.reply(ONE4))
+    with scripted.Server("127.0.3.2", handler) as server, concurrent.futures.ThreadPoolExecutor() as both:
+        net.resolv_conf(f"nameserver {server.address}\noptions timeout:20\n")
+        run("outcome", "gai4", "one.test", "SUCCESS 0 0")  # makes the files
+        held.clear()
+        counted = Counted()
+        leader = both.submit(outcomes, "refuse", calls, error, *lookup)
+        until(lambda: held, "the leader asks")
+        waiter = both.submit(outcomes, "refuse", calls, error, *lookup)
+        until(lambda: counted().get("waited"), "the other one waits")
+        opened.set()
+        held[0].send(held[0].reply(ONE4))
+        assert leader.result() == waiter.result() == ["SUCCESS 0 0"]
+        asked = sum(query.key == "held.test" for query in server.distinct())
+        assert asked == 1 + counted().get("waited_in_vain", 0)  # which a machine that stood still may make it
 
 
 @pytest.mark.parametrize("where", ["loopback", "elsewhere"])

@@ -5,14 +5,24 @@
 #include "kernel.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { VIEW = 77, OCTET = 1000, OTHER_OCTET = 2000, NAMES = 1000 };
+enum {
+  VIEW = 77,
+  OCTET = 1000,
+  OTHER_OCTET = 2000,
+  NAMES = 1000,
+  BELL = 500,
+  PAUSE_US = 900000, /* so long that nothing but a bell or a signal ends it as a rule; it may */
+  WOKEN = 42,        /* an exit status */
+};
 
 static struct aiodns_tier tier;
 static struct aiodns_flight flight;
@@ -167,6 +177,149 @@ static void what_was_waited_for_in_vain_is_not_waited_for_again(void **state)
   is_killed(holder);
 }
 
+/* ---- Bells ---- */
+
+static void bell_follows_from_the_name(void **state)
+{
+  (void)state;
+  struct aiodns_name name, same, other;
+  unsigned rung[AIODNS_FLIGHT_BELLS] = {0};
+  assert_true(aiodns_name_from_text(&name, "Host.Example"));
+  assert_true(aiodns_name_from_text(&same, "hOST.eXAMPLE."));
+  uint16_t bell = aiodns_flight_bell(&name, VIEW);
+  assert_int_equal(aiodns_flight_bell(&same, VIEW), bell);
+  assert_int_not_equal(aiodns_flight_bell(&name, VIEW + 1), bell);
+  for (unsigned i = 0; i < NAMES; i++) {
+    char text[32];
+    snprintf(text, sizeof text, "host%u.example", i);
+    assert_true(aiodns_name_from_text(&other, text));
+    bell = aiodns_flight_bell(&other, VIEW);
+    assert_true(bell < AIODNS_FLIGHT_BELLS);
+    assert_true(++rung[bell] < 10);
+  }
+}
+
+static void cache_is_mapped(struct aiodns_tier_map *ret)
+{
+  assert_int_equal(aiodns_tier_create(&tier, 2, 1), AIODNS_TIER_GOOD);
+  assert_int_equal(aiodns_tier_map(&tier, NULL, ret), AIODNS_TIER_GOOD);
+}
+
+/* Another process, with a map of its own, that waits for this bell until it is woken. */
+static pid_t another_pauses(uint16_t bell)
+{
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    struct aiodns_tier_map own;
+    enum aiodns_pause pause = AIODNS_PAUSE_OVER;
+    if (aiodns_tier_map(&tier, NULL, &own) != AIODNS_TIER_GOOD)
+      _exit(1);
+    while (pause == AIODNS_PAUSE_OVER)
+      pause = aiodns_flight_pause(&own, bell, PAUSE_US);
+    _exit(pause == AIODNS_PAUSE_WOKEN ? WOKEN : 1);
+  }
+  return child;
+}
+
+static void has_woken(pid_t child)
+{
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), WOKEN);
+}
+
+/* Until somebody is there to hear it. */
+static void ring_until_heard(const struct aiodns_tier_map *map, uint16_t bell, bool all, unsigned by)
+{
+  unsigned heard = 0;
+  while (heard < by) {
+    unsigned woken = aiodns_flight_ring(map, bell, all);
+    assert_true(woken <= (all ? by - heard : 1));
+    heard += woken;
+    sched_yield();
+  }
+}
+
+/* By maps that can only be read. */
+static void another_process_is_woken(void **state)
+{
+  (void)state;
+  struct aiodns_tier_map map;
+  cache_is_mapped(&map);
+  pid_t child = another_pauses(BELL);
+  ring_until_heard(&map, BELL, false, 1);
+  has_woken(child);
+  assert_int_equal(aiodns_flight_ring(&map, BELL, true), 0);
+}
+
+static void all_are_woken(void **state)
+{
+  (void)state;
+  struct aiodns_tier_map map;
+  pid_t child[5];
+  cache_is_mapped(&map);
+  for (unsigned i = 0; i < 5; i++)
+    child[i] = another_pauses(BELL);
+  ring_until_heard(&map, BELL, true, 5);
+  for (unsigned i = 0; i < 5; i++)
+    has_woken(child[i]);
+}
+
+static void nobody_hears_another_bell(void **state)
+{
+  (void)state;
+  struct aiodns_tier_map map;
+  cache_is_mapped(&map);
+  pid_t child = another_pauses(BELL), other = another_pauses(BELL + 1);
+  ring_until_heard(&map, BELL + 1, true, 1);
+  has_woken(other);
+  ring_until_heard(&map, BELL, true, 1); /* that one slept on, or had not begun to */
+  has_woken(child);
+}
+
+static void pause_ends_without_a_bell(void **state)
+{
+  (void)state;
+  struct aiodns_tier_map map;
+  cache_is_mapped(&map);
+  assert_int_equal(aiodns_flight_pause(&map, BELL, 1), AIODNS_PAUSE_OVER);
+}
+
+static void ignore(int number)
+{
+  (void)number;
+}
+
+static void signal_ends_a_pause_and_is_no_bell(void **state)
+{
+  (void)state;
+  struct aiodns_tier_map map;
+  cache_is_mapped(&map);
+  struct sigaction before, action = {.sa_handler = ignore};
+  struct itimerval often = {.it_interval.tv_usec = 1000, .it_value.tv_usec = 1000}, never = {{0}, {0}};
+  assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+  assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+  assert_int_equal(aiodns_flight_pause(&map, BELL, PAUSE_US), AIODNS_PAUSE_OVER);
+  assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+  assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+}
+
+/* What is left of a map that was given up: private zeros, where no other process can ring. */
+static void without_a_file_pauses_are_slept(void **state)
+{
+  (void)state;
+  assert_int_equal(aiodns_flight_pause(NULL, BELL, 1), AIODNS_PAUSE_SLEPT);
+  struct aiodns_tier_map map;
+  cache_is_mapped(&map);
+  void *base;
+  memcpy(&base, &map.cache.base, sizeof base);
+  assert_ptr_equal(aiodns_kernel_map(base, map.size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1), base);
+  assert_int_equal(aiodns_flight_pause(&map, BELL, 1), AIODNS_PAUSE_SLEPT);
+  assert_int_equal(aiodns_flight_ring(&map, BELL, true), 0);
+}
+
 static void without_a_folder_nothing_is_claimed(void **state)
 {
   (void)state;
@@ -196,6 +349,13 @@ int main(void)
       cmocka_unit_test_setup_teardown(claim_goes_with_its_holder, setup, teardown),
       cmocka_unit_test_setup_teardown(two_lookups_of_a_process_are_told_apart, setup, teardown),
       cmocka_unit_test_setup_teardown(what_was_waited_for_in_vain_is_not_waited_for_again, setup, teardown),
+      cmocka_unit_test(bell_follows_from_the_name),
+      cmocka_unit_test_setup_teardown(another_process_is_woken, setup, teardown),
+      cmocka_unit_test_setup_teardown(all_are_woken, setup, teardown),
+      cmocka_unit_test_setup_teardown(nobody_hears_another_bell, setup, teardown),
+      cmocka_unit_test_setup_teardown(pause_ends_without_a_bell, setup, teardown),
+      cmocka_unit_test_setup_teardown(signal_ends_a_pause_and_is_no_bell, setup, teardown),
+      cmocka_unit_test_setup_teardown(without_a_file_pauses_are_slept, setup, teardown),
       cmocka_unit_test_setup_teardown(without_a_folder_nothing_is_claimed, setup, teardown),
       cmocka_unit_test_setup_teardown(claims_of_somebody_else_are_not_locked, setup, teardown),
   };
