@@ -12,6 +12,8 @@
  * FAILURES  the answer may fail to be stored
  * ZERO      the answer's TTL may be 0
  * OLD_MAP   who waits does not look for a file that was made or replaced meanwhile, as the record's was
+ * BELLS     a pause ends by its bell alone; else at any moment, as if by the clock or the bell
+ * LATE_SLEEP with BELLS: something may come between the claim that was not to be had and the sleep
  *
  * CLAIM_x is a property that is looked at only where it is asked for.  The other names break the protocol.
  */
@@ -37,6 +39,15 @@ byte pending[N]; /* the same for an answer that is about to be stored */
 
 bool leading[N], shy[N];
 
+#ifdef BELLS
+bool sleeping[N];
+#define RING_ONE 1
+#define RING_ALL 2
+#define to_ring(whom) ring = whom
+#else
+#define to_ring(whom) skip
+#endif
+
 /* What only the properties know. */
 byte asked;
 bool spent[N];
@@ -56,6 +67,38 @@ bool mapped[N]; /* the file that the record is in */
 #define acceptable(i) (record)
 #else
 #define acceptable(i) (record && (!zero || (early & (1 << i))))
+#endif
+
+#ifdef BELLS
+#define wakes(i) d_step { sleeping[i] -> sleeping[i] = false }
+
+/* Of those who sleep all wake up, or any one does. */
+inline do_ring()
+{
+  if
+  :: ring == RING_ALL ->
+    d_step {
+      for (r : 0 .. N - 1) {
+        sleeping[r] = false
+      }
+      r = 0
+    }
+  :: ring == RING_ONE ->
+    if
+    :: wakes(0)
+    :: wakes(1)
+#if N > 2
+    :: wakes(2)
+#endif
+#if N > 3
+    :: wakes(3)
+#endif
+    :: else
+    fi
+  :: else
+  fi;
+  ring = 0
+}
 #endif
 
 /* The last copy of an open file description is closed: its lock is gone. */
@@ -104,9 +147,9 @@ inline store(i)
   pending[i] = 255;
 #endif
   if
-  :: d_step { record = true; zero = false; early = 0; pending[i] = 0; stored_one }
+  :: d_step { record = true; zero = false; early = 0; pending[i] = 0; stored_one; to_ring(RING_ALL) }
 #ifdef ZERO
-  :: d_step { record = true; zero = true; early = pending[i]; pending[i] = 0; stored_one }
+  :: d_step { record = true; zero = true; early = pending[i]; pending[i] = 0; stored_one; to_ring(RING_ALL) }
 #endif
 #ifdef FAILURES
   :: pending[i] = 0 /* nothing is stored */
@@ -118,6 +161,9 @@ proctype Lookup(byte me)
 {
   byte lookups, waits, r;
   bool got;
+#ifdef BELLS
+  byte ring;
+#endif
   {
     do
     :: lookups == LOOKUPS -> break
@@ -153,15 +199,27 @@ proctype Lookup(byte me)
             }
             r = 0;
             assert(!two_leaders);
-            leading[me] = true
-          :: else -> got = false
+            leading[me] = true;
+#ifndef NO_RING_ONE
+            to_ring(RING_ONE)
+#endif
+          :: else ->
+            got = false;
+#if defined(BELLS) && !defined(LATE_SLEEP)
+            sleeping[me] = true
+#endif
           fi
         }
         if
         :: got ->
 #ifndef NO_LOOK_WITH_LOCK
           if
-          :: acceptable(me) -> take(me); break
+          :: acceptable(me) ->
+            take(me);
+#ifndef KNOWN_RINGS_ONE
+            to_ring(RING_ALL);
+#endif
+            break
           :: else
           fi;
 #endif
@@ -201,6 +259,12 @@ proctype Lookup(byte me)
 #endif
             break
           :: !shy[me] && waits < PATIENCE -> waits++
+#elif defined(BELLS)
+          :: else ->
+#ifdef LATE_SLEEP
+            sleeping[me] = true;
+#endif
+            !sleeping[me]
 #else
           :: else -> skip
 #endif
@@ -208,7 +272,13 @@ proctype Lookup(byte me)
         fi
       od;
       atomic { got = false; waits = 0 };
-      close_own(me)
+#ifdef RINGS_FIRST
+      do_ring();
+#endif
+      close_own(me);
+#if defined(BELLS) && !defined(RINGS_FIRST)
+      do_ring()
+#endif
     od;
 #ifdef CLAIM_ONCE
     assert(asked > 0);
