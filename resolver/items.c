@@ -84,11 +84,12 @@ static bool read_name(const uint8_t *wire, size_t len, struct aiodns_name *ret)
   return true;
 }
 
-static bool read_domain(const struct aiodns_item *item, struct aiodns_domain *ret)
+bool aiodns_items_domain(const struct aiodns_item *item, struct aiodns_domain *ret)
 {
+  if (item->kind != AIODNS_ITEM_DOMAIN || item->len < 1 || item->data[0] > AIODNS_SERVERS_MAX)
+    return false;
   size_t servers_len = item->data[0] * sizeof ret->server[0];
-
-  if (item->data[0] > AIODNS_SERVERS_MAX || item->len < 1 + servers_len)
+  if (item->len < 1 + servers_len)
     return false;
   ret->server_count = item->data[0];
   memcpy(ret->server, item->data + 1, servers_len);
@@ -103,8 +104,8 @@ bool aiodns_items_domain_of(const struct aiodns_items *items, const struct aiodn
   bool found = false;
 
   for (uint32_t at = 0; aiodns_items_next(items, &at, &item);) {
-    if (item.kind != AIODNS_ITEM_DOMAIN || !read_domain(&item, &domain) ||
-        (found && domain.name.len <= ret->name.len) || !aiodns_name_within(name, &domain.name))
+    if (!aiodns_items_domain(&item, &domain) || (found && domain.name.len <= ret->name.len) ||
+        !aiodns_name_within(name, &domain.name))
       continue;
     *ret = domain;
     found = true;

@@ -9,7 +9,10 @@
 #include "blocklist.h"
 #include "conf.h"
 
-enum { AIODNS_ITEMS_ROOM = 4084 };
+enum {
+  AIODNS_ITEMS_ROOM = 4084,
+  AIODNS_ITEMS_MAX = AIODNS_ITEMS_ROOM / 6, /* "/a" is the shortest one, of 3 octets behind 3 */
+};
 
 enum aiodns_item_kind {
   AIODNS_ITEM_DOMAIN = 1, /* struct aiodns_domain, as far as it is filled */
@@ -49,7 +52,8 @@ bool aiodns_items_add_rule(struct aiodns_items *items, const struct aiodns_rule 
 bool aiodns_items_domain_of(const struct aiodns_items *items, const struct aiodns_name *name,
                             struct aiodns_domain *ret);
 
-/* The rule of an item; false where it is none. */
+/* The domain, or the rule, of an item; false where it is none. */
+bool aiodns_items_domain(const struct aiodns_item *item, struct aiodns_domain *ret);
 bool aiodns_items_rule(const struct aiodns_item *item, struct aiodns_rule *ret);
 
 /* As aiodns_index_rules(). */

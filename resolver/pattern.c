@@ -39,15 +39,23 @@ bool aiodns_pattern_folder(const char *pattern, char ret[AIODNS_PATTERN_PATH_MAX
 
   if (!last || !strpbrk(last, "*?") || len + 2 > AIODNS_PATTERN_PATH_MAX)
     return false;
-  memcpy(ret, pattern, len);
-  strcpy(ret + len, len ? "" : "/");
+  memcpy(ret, len ? pattern : "/", len ? len : 1);
+  ret[len ? len : 1] = '\0';
   return true;
+}
+
+/* The folder and the one above it; and what a kernel allows a file system of a user's own, beyond all others.
+ */
+static bool is_no_file(const char *name)
+{
+  return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strnlen(name, NAME_MAX + 1) > NAME_MAX;
 }
 
 /* Of one entry: whether it is nearer than `best` ("" is nothing yet) behind `last`. */
 static bool is_nearer(const char *pattern, const char *name, const char *last, const char *best)
 {
-  return matches(pattern, name) && strcmp(name, last) > 0 && (!*best || strcmp(name, best) < 0);
+  return !is_no_file(name) && matches(pattern, name) && strcmp(name, last) > 0 &&
+         (!*best || strcmp(name, best) < 0);
 }
 
 /* The first name behind `last` in an open folder that matches; into `best`, which is "" where none does. */

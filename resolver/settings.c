@@ -69,6 +69,8 @@ struct parsing {
   struct aiodns_lines lines;
   struct aiodns_settings *ret;
   struct aiodns_items *items;
+  unsigned item_count;
+  unsigned *item_line;                 /* or NULL */
   struct aiodns_settings_place *place; /* or NULL */
   aiodns_settings_report *report;      /* or NULL */
   void *context;
@@ -291,6 +293,14 @@ static void read_0x20(struct parsing *parsing)
     fail(parsing, expected_letters);
 }
 
+/* An item was to be added. */
+static bool note_item(struct parsing *parsing, bool added)
+{
+  if (added && parsing->item_line)
+    parsing->item_line[parsing->item_count++] = parsing->line;
+  return added;
+}
+
 /* The server's index in step or domain does not matter: they are few. */
 static void read_domain_server(struct parsing *parsing, struct aiodns_domain *domain)
 {
@@ -333,7 +343,7 @@ static void read_domain(struct parsing *parsing)
     fail(parsing, expected_domain_server);
   for (; parsing->len > 0; next_word(parsing))
     read_domain_server(parsing, &domain);
-  if (good && !aiodns_items_add_domain(parsing->items, &domain))
+  if (good && !note_item(parsing, aiodns_items_add_domain(parsing->items, &domain)))
     fail(parsing, expected_room);
 }
 
@@ -344,7 +354,7 @@ static void read_patterns(struct parsing *parsing, enum aiodns_item_kind kind)
   for (; parsing->len > 0; next_word(parsing)) {
     const char *expected = aiodns_settings_pattern(parsing->word, parsing->len);
     if (!expected && !has_control(parsing->word) &&
-        !aiodns_items_add_pattern(parsing->items, kind, parsing->word))
+        !note_item(parsing, aiodns_items_add_pattern(parsing->items, kind, parsing->word)))
       expected = expected_room;
     if (expected || has_control(parsing->word))
       fail(parsing, expected);
@@ -368,12 +378,11 @@ static void read_rules(struct parsing *parsing, uint8_t is, uint8_t below, const
     fail(parsing, expected_something);
   for (; parsing->len > 0; next_word(parsing)) {
     bool wide = parsing->word[0] == '*' && parsing->word[1] == '.';
-    size_t skip = wide ? 2 : 0;
     struct aiodns_rule rule = {.is = (uint8_t)(wide ? is | below : is)};
-    const char *expected = wide && !below
-                               ? expected_something
-                               : aiodns_settings_name(parsing->word + skip, parsing->len - skip, &rule.name);
-    if (!expected && !aiodns_items_add_rule(parsing->items, &rule))
+    const char *expected =
+        wide && !below ? expected_something
+                       : aiodns_settings_name(parsing->word + (wide ? 2 : 0), parsing->len, &rule.name);
+    if (!expected && !note_item(parsing, aiodns_items_add_rule(parsing->items, &rule)))
       expected = expected_room;
     if (expected)
       fail(parsing, expected);
@@ -522,16 +531,19 @@ void aiodns_settings_init(struct aiodns_settings *ret)
 }
 
 /* Of a bad file. */
-static void keep_domains(struct aiodns_settings *settings, struct aiodns_items *items)
+static void keep_domains(struct aiodns_settings *settings, struct aiodns_items *items, unsigned *item_line)
 {
   struct aiodns_item item;
   uint32_t kept = 0, before = 0;
+  unsigned line = 0, kept_line = 0;
 
-  for (uint32_t at = 0; aiodns_items_next(items, &at, &item); before = at) {
+  for (uint32_t at = 0; aiodns_items_next(items, &at, &item); before = at, line++) {
     if (item.kind != AIODNS_ITEM_DOMAIN)
       continue;
     memmove(items->octets + kept, items->octets + before, at - before);
     kept += at - before;
+    if (item_line)
+      item_line[kept_line++] = item_line[line];
   }
   items->len = kept;
   memset(items->octets + kept, 0, sizeof items->octets - kept);
@@ -578,7 +590,7 @@ static enum aiodns_settings_read read_lines(struct parsing *parsing)
   }
   if (lines->failed)
     return refuse(parsing, expected_file, EIO);
-  if (parsing->ret->ttls.min_s > parsing->ret->ttls.max_s) {
+  if (!parsing->bad && parsing->ret->ttls.min_s > parsing->ret->ttls.max_s) { /* errors come in order */
     parsing->line = parsing->min_ttl.line;
     fail_at(parsing, parsing->min_ttl.column, "", expected_ttls);
   }
@@ -590,11 +602,21 @@ enum aiodns_settings_read aiodns_settings_read(struct aiodns_settings *ret, stru
                                                const char *path, struct aiodns_settings_place *place,
                                                aiodns_settings_report *report, void *context)
 {
+  return aiodns_settings_read_items(ret, ret_items, NULL, path, place, report, context);
+}
+
+enum aiodns_settings_read aiodns_settings_read_items(struct aiodns_settings *ret,
+                                                     struct aiodns_items *ret_items, unsigned *item_line,
+                                                     const char *path, struct aiodns_settings_place *place,
+                                                     aiodns_settings_report *report, void *context)
+{
   struct parsing parsing; /* its buffer is not cleared for nothing */
   int error;
 
   parsing.ret = ret;
   parsing.items = ret_items;
+  parsing.item_line = item_line;
+  parsing.item_count = 0;
   parsing.place = place;
   parsing.report = report;
   parsing.context = context;
@@ -615,7 +637,7 @@ enum aiodns_settings_read aiodns_settings_read(struct aiodns_settings *ret, stru
   error = errno;
   aiodns_lines_close(&parsing.lines);
   if (result == AIODNS_SETTINGS_BAD)
-    keep_domains(ret, ret_items);
+    keep_domains(ret, ret_items, item_line);
   errno = error;
   return result;
 }

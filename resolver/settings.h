@@ -109,6 +109,13 @@ enum aiodns_settings_read aiodns_settings_read(struct aiodns_settings *ret, stru
                                                const char *path, struct aiodns_settings_place *place,
                                                aiodns_settings_report *report, void *context);
 
+/* The same; *item_line (AIODNS_ITEMS_MAX elements) gets for each item, in their order, the line that says it.
+ */
+enum aiodns_settings_read aiodns_settings_read_items(struct aiodns_settings *ret,
+                                                     struct aiodns_items *ret_items, unsigned *item_line,
+                                                     const char *path, struct aiodns_settings_place *place,
+                                                     aiodns_settings_report *report, void *context);
+
 /* What of it goes into a configuration that resolv.conf has filled: servers and order, time, letter case. */
 void aiodns_settings_apply(const struct aiodns_settings *settings, struct aiodns_conf *conf);
 

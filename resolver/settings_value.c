@@ -148,7 +148,7 @@ const char *aiodns_settings_server(const char *word, size_t len, struct aiodns_s
 const char *aiodns_settings_size(const char *word, size_t len, uint64_t *ret)
 {
   static const char units[] = "KMG";
-  const char *unit = parse_number(word, UINT64_C(1) << 32, ret);
+  const char *unit = parse_number(word, UINT64_C(1) << 30, ret); /* ten times that in G still fits */
 
   if (unit == word || len >= AIODNS_SETTINGS_WORD_ROOM)
     return expected_size;

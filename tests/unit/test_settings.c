@@ -16,6 +16,7 @@ enum { ERRORS_MAX = 64 };
 
 static struct aiodns_settings settings;
 static struct aiodns_items items;
+static unsigned item_line[AIODNS_ITEMS_MAX];
 static struct aiodns_settings_place place[AIODNS_KEYWORDS];
 static struct aiodns_settings_error error[ERRORS_MAX];
 static unsigned errors;
@@ -46,9 +47,11 @@ static enum aiodns_settings_read read_at(const char *path)
 {
   errors = 0;
   memset(&settings, 0xa5, sizeof settings);
+  memset(&items, 0xa5, sizeof items);
+  memset(item_line, 0xa5, sizeof item_line);
   memset(place, 0xa5, sizeof place);
   errno = EDOM;
-  return aiodns_settings_read(&settings, &items, path, place, note, &context);
+  return aiodns_settings_read_items(&settings, &items, item_line, path, place, note, &context);
 }
 
 static enum aiodns_settings_read read_octets(const void *octets, size_t len)
@@ -110,9 +113,54 @@ static void assert_server(unsigned index, const char *address, uint32_t scope, u
   assert_memory_equal(&settings.server[index], &server, sizeof server);
 }
 
+/* Every item as a line "2: block *.name", the number being its line in the file. */
+static void assert_items(const char *expected)
+{
+  static const char *const kinds[] = {[AIODNS_ITEM_DOMAIN] = "domain",
+                                      [AIODNS_ITEM_HOSTS_FILE] = "hosts-file",
+                                      [AIODNS_ITEM_BLOCK_FILE] = "block-file"};
+  static char got[16384];
+  char name[AIODNS_NAME_TEXT_MAX], address[INET6_ADDRSTRLEN];
+  struct aiodns_domain domain;
+  struct aiodns_rule rule;
+  struct aiodns_item item;
+  unsigned index = 0;
+  size_t len = 0;
+
+  got[0] = '\0';
+  for (uint32_t at = 0; aiodns_items_next(&items, &at, &item); index++) {
+    len += (size_t)sprintf(got + len, "%u: ", item_line[index]);
+    if (aiodns_items_domain(&item, &domain)) {
+      aiodns_name_to_text(&domain.name, name);
+      len += (size_t)sprintf(got + len, "domain %s", name);
+      for (unsigned i = 0; i < domain.server_count; i++) {
+        assert_int_equal(domain.server[i].place, i);
+        inet_ntop(domain.server[i].address.any.sa_family,
+                  domain.server[i].address.any.sa_family == AF_INET
+                      ? (const void *)&domain.server[i].address.in.sin_addr
+                      : (const void *)&domain.server[i].address.in6.sin6_addr,
+                  address, sizeof address);
+        len += (size_t)sprintf(got + len, " %s@%u", address, ntohs(domain.server[i].address.in.sin_port));
+      }
+    } else if (aiodns_items_rule(&item, &rule)) {
+      aiodns_name_to_text(&rule.name, name);
+      assert_in_range(rule.is, 1, 7);
+      len += (size_t)sprintf(got + len, "%s %s%s", rule.is & AIODNS_RULE_ALLOW ? "allow" : "block",
+                             rule.is == (AIODNS_RULE_ITSELF | AIODNS_RULE_BELOW) ? "*." : "", name);
+    } else {
+      len += (size_t)sprintf(got + len, "%s %s", kinds[item.kind], (const char *)item.data);
+    }
+    len += (size_t)sprintf(got + len, "\n");
+  }
+  assert_int_equal(items.reading, 0);
+  if (strcmp(got, expected) != 0)
+    fail_msg("%s, not %s", got, expected);
+}
+
 static void assert_defaults(void)
 {
   struct aiodns_settings defaults;
+  assert_items("");
   memset(&defaults, 0xff, sizeof defaults);
   aiodns_settings_init(&defaults);
   assert_memory_equal(&settings, &defaults, sizeof defaults);
@@ -134,6 +182,12 @@ static void nothing_is_said_by_init(void **state)
   assert_int_equal(defaults.said, 0);
   assert_int_equal(defaults.deadline_ms, 0);
   assert_int_equal(defaults.serve_stale_s, 0);
+  assert_int_equal(defaults.block_answer, AIODNS_BLOCK_NXDOMAIN);
+  assert_false(defaults.host_private);
+  assert_int_equal(defaults.cache_size, 0);
+  assert_int_equal(defaults.ttls.min_s, 0);
+  assert_int_equal(defaults.ttls.max_s, 86400);
+  assert_int_equal(defaults.ttls.max_negative_s, 3600);
 }
 
 static void a_file_that_is_not_there_says_nothing(void **state)
@@ -276,6 +330,161 @@ static void letter_case(void **state)
   assert_int_equal(place[AIODNS_KEYWORD_0X20].line, 2);
 }
 
+static void domains_with_their_servers(void **state)
+{
+  (void)state;
+  good("# split\n"
+       "domain Corp.EXAMPLE 10.1.1.1 10.1.1.2@5353 2001:db8::1 # three\n"
+       "\n"
+       "domain deep.corp.example. ::1 10.1.1.1\n"
+       "domain local 224.0.0.251@5353\n"
+       "domain 10.in-addr.arpa 10.1.1.1\n"
+       "domain _tcp.a-b.test 10.1.1.1");
+  assert_items("2: domain corp.example 10.1.1.1@53 10.1.1.2@5353 2001:db8::1@53\n"
+               "4: domain deep.corp.example ::1@53 10.1.1.1@53\n"
+               "5: domain local 224.0.0.251@5353\n"
+               "6: domain 10.in-addr.arpa 10.1.1.1@53\n"
+               "7: domain _tcp.a-b.test 10.1.1.1@53\n");
+  assert_int_equal(settings.said, 1 << AIODNS_KEYWORD_DOMAIN);
+  assert_int_equal(place[AIODNS_KEYWORD_DOMAIN].line, 2);
+  assert_int_equal(settings.server_count, 0); /* those of no step */
+}
+
+static void files_and_patterns_of_them(void **state)
+{
+  (void)state;
+  good("hosts-file /etc/hosts.d/*.hosts /a /etc/hosts\n"
+       "block-file /var/lib/x/?*\n"
+       "  hosts-file /[b] /etc/hosts#/c\n"
+       "block-file /var/lib/x/?* /\xc3\xa4/..\n");
+  assert_items("1: hosts-file /etc/hosts.d/*.hosts\n"
+               "1: hosts-file /a\n"
+               "1: hosts-file /etc/hosts\n"
+               "2: block-file /var/lib/x/?*\n"
+               "3: hosts-file /[b]\n"
+               "3: hosts-file /etc/hosts\n"
+               "4: block-file /var/lib/x/?*\n"
+               "4: block-file /\xc3\xa4/..\n");
+  assert_int_equal(settings.said, 1 << AIODNS_KEYWORD_HOSTS_FILE | 1 << AIODNS_KEYWORD_BLOCK_FILE);
+  assert_int_equal(place[AIODNS_KEYWORD_HOSTS_FILE].line, 1);
+  assert_int_equal(place[AIODNS_KEYWORD_BLOCK_FILE].line, 2);
+}
+
+static void names_to_block_and_to_allow(void **state)
+{
+  (void)state;
+  good("block Good-Riddance.example *.ads.example. _x\n"
+       "allow needed.ads.example other.test.\n"
+       "block *.test test\n"
+       "block test\n");
+  assert_items("1: block good-riddance.example\n"
+               "1: block *.ads.example\n"
+               "1: block _x\n"
+               "2: allow needed.ads.example\n"
+               "2: allow other.test\n"
+               "3: block *.test\n"
+               "3: block test\n"
+               "4: block test\n");
+  assert_int_equal(settings.said, 1 << AIODNS_KEYWORD_BLOCK | 1 << AIODNS_KEYWORD_ALLOW);
+  assert_int_equal(place[AIODNS_KEYWORD_BLOCK].line, 1);
+  assert_int_equal(place[AIODNS_KEYWORD_ALLOW].line, 2);
+  struct aiodns_item item;
+  struct aiodns_rule rule;
+  uint32_t at = 0;
+  for (unsigned i = 0; i < 4; i++)
+    assert_true(aiodns_items_next(&items, &at, &item) && aiodns_items_rule(&item, &rule));
+  assert_int_equal(rule.is, AIODNS_RULE_ITSELF | AIODNS_RULE_BELOW | AIODNS_RULE_ALLOW);
+}
+
+static void lines_of_items_add_up_among_others(void **state)
+{
+  (void)state;
+  good("block a.test\ndomain b.test ::1\nmin-ttl 1s\nblock-file /c\nallow d.test\n\nhosts-file /e\nblock "
+       "f.test");
+  assert_items(
+      "1: block a.test\n2: domain b.test ::1@53\n4: block-file /c\n5: allow d.test\n7: hosts-file /e\n"
+      "8: block f.test\n");
+  assert_int_equal(settings.said, 1 << AIODNS_KEYWORD_BLOCK | 1 << AIODNS_KEYWORD_DOMAIN |
+                                      1 << AIODNS_KEYWORD_MIN_TTL | 1 << AIODNS_KEYWORD_BLOCK_FILE |
+                                      1 << AIODNS_KEYWORD_ALLOW | 1 << AIODNS_KEYWORD_HOSTS_FILE);
+}
+
+static void block_answer(void **state)
+{
+  (void)state;
+  good("block-answer null");
+  assert_int_equal(settings.block_answer, AIODNS_BLOCK_NULL);
+  assert_int_equal(settings.said, 1 << AIODNS_KEYWORD_BLOCK_ANSWER);
+  good("block-answer null\nblock-answer nodata");
+  assert_int_equal(settings.block_answer, AIODNS_BLOCK_NODATA);
+  assert_int_equal(place[AIODNS_KEYWORD_BLOCK_ANSWER].line, 2);
+  good("block-answer null\n\nblock-answer nxdomain\n");
+  assert_int_equal(settings.block_answer, AIODNS_BLOCK_NXDOMAIN);
+}
+
+static void cache_size(void **state)
+{
+  static const struct {
+    const char *text;
+    uint32_t size;
+  } rows[] = {{"cache-size 256K", 262144},
+              {"cache-size 262144", 262144},
+              {"cache-size 262145", 262145},
+              {"cache-size 16M", 16777216},
+              {"cache-size 1G", 1073741824},
+              {"cache-size 1073741824", 1073741824},
+              {"cache-size 1048576K", 1073741824},
+              {"cache-size 0004M", 4194304},
+              {"cache-size 1G\ncache-size 1M", 1048576}};
+  (void)state;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    good(rows[i].text);
+    assert_int_equal(settings.cache_size, rows[i].size);
+    assert_int_equal(settings.said, 1 << AIODNS_KEYWORD_CACHE_SIZE);
+  }
+}
+
+static void host_cache(void **state)
+{
+  (void)state;
+  good("host-cache private");
+  assert_true(settings.host_private);
+  assert_int_equal(settings.said, 1 << AIODNS_KEYWORD_HOST_CACHE);
+  good("host-cache private\nhost-cache shared");
+  assert_false(settings.host_private);
+  assert_int_equal(place[AIODNS_KEYWORD_HOST_CACHE].line, 2);
+}
+
+static void ttls(void **state)
+{
+  static const struct {
+    const char *text;
+    struct aiodns_ttls ttls;
+  } rows[] = {{"min-ttl 0", {0, 86400, 3600}},
+              {"min-ttl 0s", {0, 86400, 3600}},
+              {"min-ttl 1h", {3600, 86400, 3600}},
+              {"min-ttl 30000ms", {30, 86400, 3600}},
+              {"max-ttl 1s", {0, 1, 3600}},
+              {"max-ttl 1d", {0, 86400, 3600}},
+              {"max-ttl 24h", {0, 86400, 3600}},
+              {"max-negative-ttl 0", {0, 86400, 0}},
+              {"max-negative-ttl 1d", {0, 86400, 86400}},
+              {"min-ttl 5m\nmax-ttl 5m", {300, 300, 3600}},
+              {"max-ttl 5m\nmin-ttl 5m\nmax-negative-ttl 10s", {300, 300, 10}},
+              {"min-ttl 1h\nmax-ttl 5m\nmin-ttl 1m", {60, 300, 3600}},
+              {"max-ttl 1s\nmin-ttl 2s\nmax-ttl 1m", {2, 60, 3600}},
+              {"min-ttl 1m\nmax-negative-ttl 1s", {60, 86400, 1}}};
+  (void)state;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    good(rows[i].text);
+    assert_memory_equal(&settings.ttls, &rows[i].ttls, sizeof settings.ttls);
+  }
+  good("max-ttl 1m\nmin-ttl 1s\nmax-negative-ttl 2s");
+  assert_int_equal(settings.said, 1 << AIODNS_KEYWORD_MAX_TTL | 1 << AIODNS_KEYWORD_MIN_TTL |
+                                      1 << AIODNS_KEYWORD_MAX_NEGATIVE_TTL);
+  assert_int_equal(place[AIODNS_KEYWORD_MIN_TTL].line, 2);
+}
+
 /* ---- Errors ---- */
 
 static const char expected_keywords[] =
@@ -381,6 +590,94 @@ static void each_error_is_said_where_it_is(void **state)
       {"attempt 2s fe80::1%\x01lo", 1, 12, "fe80::1%\x01lo", "text without control characters"},
       {"0x20 on # \x1b", 1, 11, "\x1b", "text without control characters"},
       {"#\x01\x02", 1, 2, "\x01", "text without control characters"},
+      {"domain a.test", 1, 14, "", "at least one server behind the name"},
+      {"domain a.test # ::1", 1, 14, "", "at least one server behind the name"},
+      {"domain a..test ::1", 1, 8, "a..test", "a domain name of letters, digits, - and _"},
+      {"domain . ::1", 1, 8, ".", "a domain name of letters, digits, - and _"},
+      {"domain *.test ::1", 1, 8, "*.test", "a domain name of letters, digits, - and _"},
+      {"domain b\xc3\xbc"
+       "cher.test ::1",
+       1, 8,
+       "b\xc3\xbc"
+       "cher.test",
+       "a domain name of letters"},
+      {"domain ::1 ::2", 1, 8, "::1", "a domain name of letters"},
+      {"domain a.test 10.0.0", 1, 15, "10.0.0", "a server such as"},
+      {"domain a.test ::1 x ::2", 1, 19, "x", "a server such as"},
+      {"domain a.test ::1@0", 1, 15, "::1@0", "a port from 1 to 65535"},
+      {"domain a.test fe80::1", 1, 15, "fe80::1", "a scope behind"},
+      {"domain a.test fe80::1%no-such-if", 1, 15, "fe80::1%no-such-if", "an interface that may come"},
+      {"domain a.test ::1 ::2 ::1@53", 1, 23, "::1@53", "each server once in a line"},
+      {"domain a.test ::1 ::2 ::3 ::4", 1, 27, "::4", "at most 3 servers for a domain"},
+      {"domain a.test ::1\ndomain b.a.test ::1\ndomain A.TEST. ::2", 3, 8, "A.TEST.",
+       "one line for each domain"},
+      {"domain a\x01.test ::1", 1, 8, "a\x01.test", "text without control characters"},
+      {"domain a.test ::1\x02", 1, 15, "::1\x02", "text without control characters"},
+      {"hosts-file", 1, 11, "", "the path of a file, such as /etc/hosts.d/*.hosts"},
+      {"block-file # /x", 1, 11, "", "the path of a file, such as /etc/hosts.d/*.hosts"},
+      {"hosts-file hosts", 1, 12, "hosts", "a path from / on, of at most 255 characters"},
+      {"hosts-file ./hosts /x", 1, 12, "./hosts", "a path from / on"},
+      {"hosts-file ~/hosts", 1, 12, "~/hosts", "a path from / on"},
+      {"hosts-file /x /etc/hosts.d/", 1, 15, "/etc/hosts.d/", "a path from / on"},
+      {"block-file /", 1, 12, "/", "a path from / on"},
+      {"block-file /x/*/list", 1, 12, "/x/*/list", "* and ? behind the last / of the path only"},
+      {"block-file /?/list", 1, 12, "/?/list", "* and ? behind the last /"},
+      {"block-file /x/\x1b[2J", 1, 12, "/x/\x1b[2J", "text without control characters"},
+      {"block", 1, 6, "", "a name, or *. and a name"},
+      {"block *", 1, 7, "*", "a domain name of letters"},
+      {"block *.", 1, 7, "*.", "a domain name of letters"},
+      {"block .", 1, 7, ".", "a domain name of letters"},
+      {"block *.*.test", 1, 7, "*.*.test", "a domain name of letters"},
+      {"block a.*.test", 1, 7, "a.*.test", "a domain name of letters"},
+      {"block ||a.test^", 1, 7, "||a.test^", "a domain name of letters"},
+      {"block a.test, b.test", 1, 7, "a.test,", "a domain name of letters"},
+      {"block a.test b/c d.test", 1, 14, "b/c", "a domain name of letters"},
+      {"block a\x01", 1, 7, "a\x01", "text without control characters"},
+      {"allow", 1, 6, "", "a name; what is below it is allowed with it"},
+      {"allow *.a.test", 1, 7, "*.a.test", "a name; what is below it is allowed with it"},
+      {"allow a.test *", 1, 14, "*", "a domain name of letters"},
+      {"block-answer", 1, 13, "", "nxdomain, nodata or null"},
+      {"block-answer NXDOMAIN", 1, 14, "NXDOMAIN", "nxdomain, nodata or null"},
+      {"block-answer 0.0.0.0", 1, 14, "0.0.0.0", "nxdomain, nodata or null"},
+      {"block-answer null ::", 1, 19, "::", "nothing more in this line"},
+      {"cache-size", 1, 11, "", "a size such as 4M, with K, M or G behind the number"},
+      {"cache-size M", 1, 12, "M", "a size such as 4M"},
+      {"cache-size 4m", 1, 12, "4m", "a size such as 4M"},
+      {"cache-size 4MB", 1, 12, "4MB", "a size such as 4M"},
+      {"cache-size -4M", 1, 12, "-4M", "a size such as 4M"},
+      {"cache-size 0", 1, 12, "0", "from 256K to 1G"},
+      {"cache-size 255K", 1, 12, "255K", "from 256K to 1G"},
+      {"cache-size 262143", 1, 12, "262143", "from 256K to 1G"},
+      {"cache-size 1073741825", 1, 12, "1073741825", "from 256K to 1G"},
+      {"cache-size 2G", 1, 12, "2G", "from 256K to 1G"},
+      {"cache-size 4294967296", 1, 12, "4294967296", "from 256K to 1G"},
+      {"cache-size 4295229440", 1, 12, "4295229440", "from 256K to 1G"},           /* 2^32 and 256K */
+      {"cache-size 17179869185G", 1, 12, "17179869185G", "from 256K to 1G"},       /* 2^64 and 1G */
+      {"cache-size 17592186044420M", 1, 12, "17592186044420M", "from 256K to 1G"}, /* 2^64 and 4M */
+      {"cache-size 18446744073709813760", 1, 12, "18446744073709813760", "from 256K to 1G"},
+      {"cache-size 1M 2M", 1, 15, "2M", "nothing more in this line"},
+      {"host-cache", 1, 11, "", "shared or private"},
+      {"host-cache public", 1, 12, "public", "shared or private"},
+      {"host-cache shared x", 1, 19, "x", "nothing more in this line"},
+      {"min-ttl", 1, 8, "", "a time such as"},
+      {"min-ttl 5", 1, 9, "5", "a unit directly behind the number"},
+      {"min-ttl 00", 1, 9, "00", "a unit directly behind the number"},
+      {"min-ttl 1500ms", 1, 9, "1500ms", "from 0 to 1h, in whole seconds"},
+      {"min-ttl 3601s", 1, 9, "3601s", "from 0 to 1h, in whole seconds"},
+      {"min-ttl 4294967296s", 1, 9, "4294967296s", "from 0 to 1h, in whole seconds"},
+      {"min-ttl 1s 2s", 1, 12, "2s", "nothing more in this line"},
+      {"max-ttl 0", 1, 9, "0", "from 1s to 1d, in whole seconds"},
+      {"max-ttl 0s", 1, 9, "0s", "from 1s to 1d, in whole seconds"},
+      {"max-ttl 999ms", 1, 9, "999ms", "from 1s to 1d, in whole seconds"},
+      {"max-ttl 86401s", 1, 9, "86401s", "from 1s to 1d, in whole seconds"},
+      {"max-ttl x", 1, 9, "x", "a time such as"},
+      {"max-negative-ttl off", 1, 18, "off", "a time such as"},
+      {"max-negative-ttl 25h", 1, 18, "25h", "from 0 to 1d, in whole seconds"},
+      {"max-negative-ttl 1ms", 1, 18, "1ms", "from 0 to 1d, in whole seconds"},
+      {"min-ttl 2s\nmax-ttl 1s", 1, 9, "", "no more than max-ttl"},
+      {"max-ttl 1s\n\n  min-ttl 2s # more\n", 3, 11, "", "no more than max-ttl"},
+      {"min-ttl 2s\nmin-ttl 3s\nmax-ttl 1s\n", 2, 9, "", "no more than max-ttl"},
+      {"min-ttl 1h\nmax-ttl x\nmax-ttl 1s\n", 2, 9, "x", "a time such as"}, /* one thing after the other */
   };
   (void)state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -469,6 +766,172 @@ static void a_long_word_is_cut(void **state)
   bad(text, 1, 12, "192.0.2.1@000000000000000000000", "a server such as");
 }
 
+/* ---- Items ---- */
+
+static void both_a_name_and_its_servers_may_be_missing(void **state)
+{
+  (void)state;
+  assert_int_equal(read_text("domain\n"), AIODNS_SETTINGS_BAD);
+  assert_int_equal(errors, 2);
+  assert_non_null(strstr(error[0].expected, "a domain name"));
+  assert_non_null(strstr(error[1].expected, "at least one server"));
+  assert_items("");
+}
+
+/* 253 characters, the longest there is; what is cut is not taken for what is left of it. */
+static void names_of_any_length(void **state)
+{
+  char name[300], text[400], expected[400];
+  (void)state;
+  for (size_t i = 0; i < 253; i++)
+    name[i] = i % 64 == 63 ? '.' : 'a';
+  name[253] = '\0';
+  static const char *heads[] = {"block ", "block *.", "allow ", "domain "};
+  for (size_t i = 0; i < 4; i++) {
+    const char *tail = i == 3 ? " ::1" : "";
+    for (int dot = 0; dot < 2; dot++) {
+      snprintf(text, sizeof text, "%s%s%s%s", heads[i], name, dot ? "." : "", tail);
+      good(text);
+      snprintf(expected, sizeof expected, "1: %s%s%s\n", heads[i], name, i == 3 ? " ::1@53" : "");
+      assert_items(expected);
+    }
+    for (unsigned more = 1; more < 8; more++) {
+      snprintf(text, sizeof text, "%s%s.%.*s%s", heads[i], name, (int)more, "bbbbbbbb", tail);
+      assert_int_equal(read_text(text), AIODNS_SETTINGS_BAD);
+      assert_int_equal(errors, 1);
+      assert_non_null(strstr(error[0].expected, "a domain name"));
+      if (i < 3)
+        assert_items("");
+    }
+  }
+}
+
+static void paths_of_any_length(void **state)
+{
+  char text[400], expected[400];
+  (void)state;
+  for (size_t len = 250; len < 300; len++) {
+    strcpy(text, "block-file /");
+    memset(text + 12, 'a', len - 1);
+    text[11 + len] = '\0';
+    if (len > 255) {
+      bad(text, 1, 12, "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "at most 255 characters");
+      continue;
+    }
+    good(text);
+    snprintf(expected, sizeof expected, "1: %s\n", text);
+    assert_items(expected);
+  }
+}
+
+static void there_is_room_for_so_much(void **state)
+{
+  static const char *lines[] = {"block aaaaaa.test\n", "allow aaaaaa.test\n", "hosts-file /aaaaaaaaaa\n",
+                                "block-file /aaaaaaaaaa\n", "domain %c%c%c%caa.test ::1 ::2\n"};
+  static char text[16384];
+  (void)state;
+  for (size_t kind = 0; kind < 5; kind++) {
+    /* 3 octets and 1 and 13 of a name, 12 of a path; two servers more for a domain. */
+    unsigned size = kind == 2 || kind == 3 ? 3 + 12 : 3 + 1 + 13;
+    if (kind == 4)
+      size += 2 * (unsigned)sizeof(struct aiodns_server);
+    unsigned fit = AIODNS_ITEMS_ROOM / size;
+    size_t len = 0;
+    for (unsigned i = 0; i < fit; i++)
+      if (kind == 4) /* each another one */
+        len += (size_t)sprintf(text + len, "domain %c%c%c%caa.test ::1 ::2\n", 'a' + i / 676 % 26,
+                               'a' + i / 26 % 26, 'a' + i % 26, 'a');
+      else
+        len += (size_t)sprintf(text + len, "%s", lines[kind]);
+    good(text);
+    assert_int_equal(items.len, fit * size);
+    strcpy(text + len, kind == 4 ? "domain zzzzzz.test ::1 ::2\n" : lines[kind]);
+    assert_int_equal(read_text(text), AIODNS_SETTINGS_BAD);
+    assert_int_equal(errors, 1);
+    assert_int_equal(error[0].at.line, fit + 1);
+    assert_non_null(strstr(error[0].expected, "have 4084 octets of room together"));
+    assert_int_equal(items.len, kind == 4 ? fit * size : 0);
+    if (kind == 4)
+      assert_int_equal(item_line[fit - 1], fit);
+  }
+}
+
+/* The shortest ones: so many may a caller be told the lines of. */
+static void as_many_items_as_there_can_be(void **state)
+{
+  static char text[AIODNS_ITEMS_MAX * 4 + 16] = "hosts-file\n";
+  (void)state;
+  strcpy(text, "hosts-file");
+  for (unsigned i = 0; i < AIODNS_ITEMS_MAX; i++)
+    strcat(text, " /a");
+  good(text);
+  for (unsigned i = 0; i < AIODNS_ITEMS_MAX; i++)
+    assert_int_equal(item_line[i], 1);
+}
+
+static void of_a_bad_file_domains_are_kept_alone(void **state)
+{
+  (void)state;
+  assert_int_equal(read_text("block a.test\n"
+                             "domain one.test ::1\n"
+                             "attempt 1s ::5\n"
+                             "hosts-file /a /b\n"
+                             "domain two.test ::1 x ::2 ::3 ::4\n"
+                             "deadline 2s\n"
+                             "allow c.test\n"
+                             "domain three.test\n"
+                             "domain f..our.test ::1\n"
+                             "domain one.test ::9\n"
+                             "block-answer null\n"
+                             "max-ttl 1m\n"
+                             "block-file /b\n"
+                             "domain five.test 10.0.0.1\n"
+                             "min-ttl 2m\n"),
+                   AIODNS_SETTINGS_BAD);
+  assert_int_equal(errors, 5);
+  assert_items("2: domain one.test ::1@53\n"
+               "5: domain two.test ::1@53 ::2@53 ::3@53\n"
+               "8: domain three.test\n"
+               "14: domain five.test 10.0.0.1@53\n");
+  struct aiodns_settings kept;
+  memset(&kept, 0xff, sizeof kept);
+  aiodns_settings_init(&kept);
+  kept.said = 1 << AIODNS_KEYWORD_DOMAIN;
+  assert_memory_equal(&settings, &kept, sizeof kept);
+  for (uint32_t i = items.len; i < AIODNS_ITEMS_ROOM; i++)
+    assert_int_equal(items.octets[i], 0);
+}
+
+static void a_bad_file_without_domains_says_nothing(void **state)
+{
+  struct aiodns_settings defaults;
+  (void)state;
+  memset(&defaults, 0xff, sizeof defaults);
+  aiodns_settings_init(&defaults);
+  bad("block a.test\nhosts-file /a\n0x20 on\ncache-size 1M\nhost-cache private\nx", 6, 1, "x",
+      expected_keywords);
+  assert_memory_equal(&settings, &defaults, sizeof defaults);
+  assert_items("");
+}
+
+/* Their order in one file is no matter, nor is who asks for lines. */
+static void lines_of_items_are_told_to_those_who_ask(void **state)
+{
+  static struct aiodns_items others;
+  static const char text[] = "block a.test\ndomain a.test ::1\nallow b.test\n";
+  struct aiodns_settings other;
+  (void)state;
+  good(text);
+  assert_int_equal(aiodns_settings_read(&other, &others, file_of(text, strlen(text)), NULL, NULL, NULL),
+                   AIODNS_SETTINGS_GOOD);
+  assert_memory_equal(&other, &settings, sizeof other);
+  assert_memory_equal(&others, &items, sizeof others);
+  assert_int_equal(
+      aiodns_settings_read_items(&other, &others, NULL, file_of(text, strlen(text)), NULL, NULL, NULL),
+      AIODNS_SETTINGS_GOOD);
+  assert_memory_equal(&others, &items, sizeof others);
+}
+
 /* ---- Limits ---- */
 
 static void at_most_8_steps(void **state)
@@ -525,17 +988,23 @@ static void at_most_1_MiB(void **state)
 static void the_buffer_ends_anywhere(void **state)
 {
   static char text[8192];
-  static const char lines[] = "attempt 300ms 192.0.2.1 2001:db8::53@5353 # one\ndeadline 2s\nserve-stale x\n";
+  static const char lines[] =
+      "attempt 300ms 192.0.2.1 2001:db8::53@5353 # one\ndomain corp.example 192.0.2.1\ndeadline "
+      "2s\nserve-stale x\n";
   (void)state;
   for (size_t before = 1900; before < 2100; before++) {
     memset(text, '#', before);
     text[before - 1] = '\n';
     strcpy(text + before, lines);
-    bad(text, 4, 13, "x", "off, on, or a time");
+    bad(text, 5, 13, "x", "off, on, or a time");
+    assert_items("3: domain corp.example 192.0.2.1@53\n");
+    *strstr(text, "serve-stale") = '#';
+    good(text);
     assert_int_equal(settings.deadline_ms, 2000);
     assert_server(1, "2001:db8::53", 0, 5353);
+    assert_items("3: domain corp.example 192.0.2.1@53\n");
     memset(text, ' ', before);
-    bad(text, 3, 13, "x", "off, on, or a time");
+    good(text);
     assert_int_equal(place[AIODNS_KEYWORD_ATTEMPT].column, before + 1);
     memset(text, '#', before - 1);
     text[before - 1] = '\x01';
@@ -676,7 +1145,29 @@ static void all_else_stays(void **state)
   before.letters = AIODNS_LETTERS_AUTO;
   before.parallel_search = true;
   before.serve_stale_s = 0;
+  before.ttls = settings.ttls;
+  before.block_answer = AIODNS_BLOCK_NXDOMAIN;
+  before.host_private = false;
+  before.cache_size = 0;
   assert_memory_equal(&conf, &before, sizeof conf);
+}
+
+static void blocking_and_caches_go_into_it(void **state)
+{
+  struct aiodns_conf conf = some_conf();
+  (void)state;
+  good("block-answer nodata\ncache-size 16M\nhost-cache private\nmin-ttl 1m\nmax-ttl 1h\nmax-negative-ttl "
+       "2m\n");
+  aiodns_settings_apply(&settings, &conf);
+  assert_int_equal(conf.block_answer, AIODNS_BLOCK_NODATA);
+  assert_int_equal(conf.cache_size, 16777216);
+  assert_true(conf.host_private);
+  assert_int_equal(conf.ttls.min_s, 60);
+  assert_int_equal(conf.ttls.max_s, 3600);
+  assert_int_equal(conf.ttls.max_negative_s, 120);
+  struct aiodns_server server = server_of("198.51.100.1", 0, 53, 0); /* resolv.conf's stay */
+  assert_int_equal(conf.server_count, 1);
+  assert_memory_equal(&conf.server[0], &server, sizeof server);
 }
 
 static void the_deadline_is_the_files_or_gives_every_step_its_turn(void **state)
@@ -704,7 +1195,7 @@ static void the_deadline_is_the_files_or_gives_every_step_its_turn(void **state)
 /* ---- Random files ---- */
 
 struct text {
-  char octets[8192];
+  char octets[16384];
   size_t len;
 };
 
@@ -823,7 +1314,142 @@ static void put_attempt(struct text *text, struct aiodns_settings *meant, unsign
   meant->said |= 1 << AIODNS_KEYWORD_ATTEMPT;
 }
 
-static void put_line(struct text *text, struct aiodns_settings *meant, unsigned *datagrams)
+/* In any letter case; what is meant is the lower one. Each another one. */
+static struct aiodns_name put_name(struct text *text)
+{
+  static const char *const ends[] = {"test", "corp.example", "a-b._c.test", "x"};
+  static unsigned count;
+  struct aiodns_name name;
+  char lower[64];
+  snprintf(lower, sizeof lower, "n%u.%s", count++, ends[unit_random(4)]);
+  assert_true(aiodns_name_from_text(&name, lower));
+  bool upper = unit_random(2);
+  for (const char *at = lower; *at; at++)
+    put(text, "%c", upper && *at >= 'a' && *at <= 'z' ? *at - 32 : *at);
+  if (unit_random(4) == 0)
+    put(text, ".");
+  return name;
+}
+
+static bool put_domain(struct text *text, struct aiodns_items *meant)
+{
+  struct aiodns_domain domain = {.server_count = (uint8_t)(1 + unit_random(AIODNS_SERVERS_MAX))};
+  put(text, "domain ");
+  domain.name = put_name(text);
+  for (uint8_t i = 0; i < domain.server_count; i++) {
+    domain.server[i] = random_server(i);
+    put_space(text, true);
+    put_server(text, &domain.server[i]);
+  }
+  return aiodns_items_add_domain(meant, &domain);
+}
+
+static bool put_patterns(struct text *text, struct aiodns_items *meant, enum aiodns_item_kind kind)
+{
+  static const char *const patterns[] = {"/etc/hosts.d/*.hosts", "/a", "/x/?", "/var/lib/x/y/z", "/[*]"};
+  bool room = true;
+  put(text, kind == AIODNS_ITEM_HOSTS_FILE ? "hosts-file" : "block-file");
+  for (uint32_t i = unit_random(3) + 1; i > 0; i--) {
+    const char *pattern = patterns[unit_random(5)];
+    put_space(text, true);
+    put(text, "%s", pattern);
+    room = aiodns_items_add_pattern(meant, kind, pattern) && room;
+  }
+  return room;
+}
+
+static bool put_rules(struct text *text, struct aiodns_items *meant, bool allows)
+{
+  bool room = true;
+  put(text, allows ? "allow" : "block");
+  for (uint32_t i = unit_random(3) + 1; i > 0; i--) {
+    bool wide = !allows && unit_random(2);
+    put_space(text, true);
+    put(text, wide ? "*." : "");
+    unsigned is = allows ? AIODNS_RULE_ITSELF | AIODNS_RULE_BELOW | AIODNS_RULE_ALLOW
+                  : wide ? AIODNS_RULE_ITSELF | AIODNS_RULE_BELOW
+                         : AIODNS_RULE_ITSELF;
+    struct aiodns_rule rule = {.is = (uint8_t)is, .name = put_name(text)};
+    room = aiodns_items_add_rule(meant, &rule) && room;
+  }
+  return room;
+}
+
+/* False where there is no room for it: then the line is to be forgotten, with what was meant. */
+static bool put_items(struct text *text, struct aiodns_items *meant, uint32_t keyword)
+{
+  switch (keyword) {
+  case AIODNS_KEYWORD_DOMAIN:
+    return put_domain(text, meant);
+  case AIODNS_KEYWORD_HOSTS_FILE:
+    return put_patterns(text, meant, AIODNS_ITEM_HOSTS_FILE);
+  case AIODNS_KEYWORD_BLOCK_FILE:
+    return put_patterns(text, meant, AIODNS_ITEM_BLOCK_FILE);
+  default:
+    return put_rules(text, meant, keyword == AIODNS_KEYWORD_ALLOW);
+  }
+}
+
+static uint32_t put_ttl(struct text *text, const char *keyword, uint32_t least_s, uint32_t most_s)
+{
+  uint32_t s = random_from(least_s, most_s);
+  put(text, "%s ", keyword);
+  if (s == 0 && unit_random(2))
+    put(text, "0");
+  else
+    put_time(text, (uint64_t)s * 1000);
+  return s;
+}
+
+static uint32_t put_size(struct text *text)
+{
+  static const char units[] = "KMG";
+  uint32_t size = random_from(AIODNS_SETTINGS_CACHE_MIN, AIODNS_SETTINGS_CACHE_MAX);
+  uint32_t unit = unit_random(3), shift = 10 * (unit + 1);
+  if (size >> shift == 0 || unit_random(2)) {
+    put(text, "cache-size %u", size);
+    return size;
+  }
+  size = size >> shift << shift;
+  if (size < AIODNS_SETTINGS_CACHE_MIN)
+    size = 1u << shift;
+  put(text, "cache-size %u%c", size >> shift, units[unit]);
+  return size;
+}
+
+/* False: it is of those with items. */
+static bool put_new(struct text *text, struct aiodns_settings *meant, uint32_t keyword, uint32_t value)
+{
+  static const char *const answers[] = {"nxdomain", "nodata", "null"};
+  switch (keyword) {
+  case AIODNS_KEYWORD_BLOCK_ANSWER:
+    put(text, "block-answer %s", answers[value]);
+    meant->block_answer = (uint8_t)value; /* in the order of enum aiodns_block_answer */
+    return true;
+  case AIODNS_KEYWORD_CACHE_SIZE:
+    meant->cache_size = put_size(text);
+    return true;
+  case AIODNS_KEYWORD_HOST_CACHE:
+    meant->host_private = value > 0;
+    put(text, "host-cache %s", value > 0 ? "private" : "shared");
+    return true;
+  case AIODNS_KEYWORD_MIN_TTL:
+    meant->ttls.min_s = put_ttl(text, "min-ttl", 0, value == 0 ? AIODNS_SETTINGS_MIN_TTL_MAX_S : 60);
+    return true;
+  case AIODNS_KEYWORD_MAX_TTL: /* more than any min-ttl, or as little as one may be */
+    meant->ttls.max_s =
+        put_ttl(text, "max-ttl", value == 0 ? 60 : AIODNS_SETTINGS_MIN_TTL_MAX_S, AIODNS_TTL_MAX_S);
+    return true;
+  case AIODNS_KEYWORD_MAX_NEGATIVE_TTL:
+    meant->ttls.max_negative_s = put_ttl(text, "max-negative-ttl", 0, AIODNS_TTL_MAX_S);
+    return true;
+  default:
+    return false;
+  }
+}
+
+static void put_line(struct text *text, struct aiodns_settings *meant, struct aiodns_items *meant_items,
+                     unsigned *datagrams)
 {
   static const char *words[] = {"auto", "on", "off"};
   uint32_t keyword = unit_random(AIODNS_KEYWORDS + 1), value = unit_random(3);
@@ -831,8 +1457,20 @@ static void put_line(struct text *text, struct aiodns_settings *meant, unsigned 
     put_attempt(text, meant, datagrams);
     return;
   }
+  struct text before = *text;
+  struct aiodns_items items_before = *meant_items;
   put_space(text, false);
   switch (keyword) {
+  case AIODNS_KEYWORD_DOMAIN:
+  case AIODNS_KEYWORD_HOSTS_FILE:
+  case AIODNS_KEYWORD_BLOCK_FILE:
+  case AIODNS_KEYWORD_BLOCK:
+  case AIODNS_KEYWORD_ALLOW:
+    if (put_items(text, meant_items, keyword))
+      break;
+    *text = before;
+    *meant_items = items_before;
+    return;
   case AIODNS_KEYWORD_DEADLINE:
     put(text, "deadline ");
     meant->deadline_ms = random_from(AIODNS_SETTINGS_DEADLINE_MIN_MS, AIODNS_SETTINGS_DEADLINE_MAX_MS);
@@ -857,20 +1495,25 @@ static void put_line(struct text *text, struct aiodns_settings *meant, unsigned 
     meant->letters = (uint8_t)value; /* in the order of enum aiodns_letters */
     break;
   default:
+    if (put_new(text, meant, keyword, value))
+      break;
     put_end(text);
     return;
   }
-  meant->said = (uint8_t)(meant->said | 1u << keyword);
+  meant->said |= 1u << keyword;
   put_end(text);
 }
 
-static void generate(struct text *text, struct aiodns_settings *meant)
+static void generate(struct text *text, struct aiodns_settings *meant, struct aiodns_items *meant_items)
 {
-  unsigned datagrams = 0;
-  text->len = 0;
-  aiodns_settings_init(meant);
-  for (uint32_t lines = unit_random(20); lines > 0; lines--)
-    put_line(text, meant, &datagrams);
+  unsigned datagrams;
+  do {
+    text->len = datagrams = 0;
+    aiodns_settings_init(meant);
+    memset(meant_items, 0, sizeof *meant_items);
+    for (uint32_t lines = unit_random(40); lines > 0; lines--)
+      put_line(text, meant, meant_items, &datagrams);
+  } while (meant->ttls.min_s > meant->ttls.max_s);
   if (text->len > 0 && unit_random(4) == 0)
     text->len--; /* the last line's end */
 }
@@ -878,13 +1521,15 @@ static void generate(struct text *text, struct aiodns_settings *meant)
 static void what_was_meant_is_what_is_read(void **state)
 {
   static struct text text;
+  static struct aiodns_items meant_items;
   (void)state;
   for (int round = 0; round < 5000; round++) {
     struct aiodns_settings meant;
-    generate(&text, &meant);
+    generate(&text, &meant, &meant_items);
     text.octets[text.len] = '\0';
     good(text.octets);
     assert_memory_equal(&settings, &meant, sizeof meant);
+    assert_memory_equal(&items, &meant_items, sizeof items);
   }
 }
 
@@ -909,8 +1554,41 @@ static void assert_sane(void)
     assert_in_range(settings.deadline_ms, AIODNS_SETTINGS_DEADLINE_MIN_MS, AIODNS_SETTINGS_DEADLINE_MAX_MS);
   assert_in_range(settings.serve_stale_s, 0, AIODNS_SETTINGS_STALE_MAX_S);
   assert_in_range(settings.letters, AIODNS_LETTERS_AUTO, AIODNS_LETTERS_OFF);
+  assert_in_range(settings.block_answer, AIODNS_BLOCK_NXDOMAIN, AIODNS_BLOCK_NULL);
+  if (settings.cache_size)
+    assert_in_range(settings.cache_size, AIODNS_SETTINGS_CACHE_MIN, AIODNS_SETTINGS_CACHE_MAX);
+  assert_in_range(settings.ttls.min_s, 0, AIODNS_SETTINGS_MIN_TTL_MAX_S);
+  assert_in_range(settings.ttls.max_s, settings.ttls.min_s, AIODNS_TTL_MAX_S);
+  assert_in_range(settings.ttls.max_negative_s, 0, AIODNS_TTL_MAX_S);
   for (unsigned i = 0; i < AIODNS_KEYWORDS; i++)
     assert_int_equal(place[i].line > 0, settings.said >> i & 1);
+}
+
+/* Their lines are in order; of a bad file there are domains alone. */
+static void assert_items_sane(bool is_good)
+{
+  static const enum aiodns_keyword keywords[] = {[AIODNS_ITEM_DOMAIN] = AIODNS_KEYWORD_DOMAIN,
+                                                 [AIODNS_ITEM_HOSTS_FILE] = AIODNS_KEYWORD_HOSTS_FILE,
+                                                 [AIODNS_ITEM_BLOCK_FILE] = AIODNS_KEYWORD_BLOCK_FILE};
+  struct aiodns_domain domain;
+  struct aiodns_rule rule;
+  struct aiodns_item item;
+  uint32_t at = 0, said = 0;
+  unsigned index = 0;
+  for (; aiodns_items_next(&items, &at, &item); index++) {
+    assert_true(item_line[index] > 0 && (index == 0 || item_line[index] >= item_line[index - 1]));
+    if (aiodns_items_rule(&item, &rule))
+      said |= 1u << (rule.is & AIODNS_RULE_ALLOW ? AIODNS_KEYWORD_ALLOW : AIODNS_KEYWORD_BLOCK);
+    else
+      said |= 1u << keywords[item.kind];
+    if (item.kind == AIODNS_ITEM_DOMAIN)
+      assert_true(aiodns_items_domain(&item, &domain) && (!is_good || domain.server_count > 0));
+  }
+  const uint32_t with_items = 1u << AIODNS_KEYWORD_DOMAIN | 1u << AIODNS_KEYWORD_HOSTS_FILE |
+                              1u << AIODNS_KEYWORD_BLOCK_FILE | 1u << AIODNS_KEYWORD_BLOCK |
+                              1u << AIODNS_KEYWORD_ALLOW;
+  assert_int_equal(at, items.len);
+  assert_int_equal(said, is_good ? settings.said & with_items : settings.said);
 }
 
 static void mutate(struct text *text)
@@ -941,11 +1619,12 @@ static void mutate(struct text *text)
 static void any_file_is_good_within_the_limits_or_bad_with_a_reason(void **state)
 {
   static struct text text;
+  static struct aiodns_items meant_items;
   unsigned accepted = 0, rounds = 5000;
   (void)state;
   for (unsigned round = 0; round < rounds; round++) {
     struct aiodns_settings meant;
-    generate(&text, &meant);
+    generate(&text, &meant, &meant_items);
     for (uint32_t i = unit_random(4); i < 4; i++)
       mutate(&text);
     enum aiodns_settings_read result = read_octets(text.octets, text.len);
@@ -953,6 +1632,7 @@ static void any_file_is_good_within_the_limits_or_bad_with_a_reason(void **state
     assert_int_not_equal(result, AIODNS_SETTINGS_ABSENT);
     if (result == AIODNS_SETTINGS_GOOD)
       assert_sane();
+    assert_items_sane(result == AIODNS_SETTINGS_GOOD);
     accepted += result == AIODNS_SETTINGS_GOOD;
     for (unsigned i = 0; i < errors && i < ERRORS_MAX; i++) {
       assert_true(error[i].at.line > 0 && error[i].at.column > 0);
@@ -976,11 +1656,27 @@ int main(void)
       cmocka_unit_test_teardown(parallel_search, finish),
       cmocka_unit_test_teardown(serve_stale, finish),
       cmocka_unit_test_teardown(letter_case, finish),
+      cmocka_unit_test_teardown(domains_with_their_servers, finish),
+      cmocka_unit_test_teardown(files_and_patterns_of_them, finish),
+      cmocka_unit_test_teardown(names_to_block_and_to_allow, finish),
+      cmocka_unit_test_teardown(lines_of_items_add_up_among_others, finish),
+      cmocka_unit_test_teardown(block_answer, finish),
+      cmocka_unit_test_teardown(cache_size, finish),
+      cmocka_unit_test_teardown(host_cache, finish),
+      cmocka_unit_test_teardown(ttls, finish),
       cmocka_unit_test_teardown(each_error_is_said_where_it_is, finish),
       cmocka_unit_test_teardown(a_nul_is_an_error_wherever_it_is, finish),
       cmocka_unit_test_teardown(all_errors_are_said_in_order, finish),
       cmocka_unit_test_teardown(nobody_needs_to_listen, finish),
       cmocka_unit_test_teardown(a_long_word_is_cut, finish),
+      cmocka_unit_test_teardown(both_a_name_and_its_servers_may_be_missing, finish),
+      cmocka_unit_test_teardown(names_of_any_length, finish),
+      cmocka_unit_test_teardown(paths_of_any_length, finish),
+      cmocka_unit_test_teardown(there_is_room_for_so_much, finish),
+      cmocka_unit_test_teardown(as_many_items_as_there_can_be, finish),
+      cmocka_unit_test_teardown(of_a_bad_file_domains_are_kept_alone, finish),
+      cmocka_unit_test_teardown(a_bad_file_without_domains_says_nothing, finish),
+      cmocka_unit_test_teardown(lines_of_items_are_told_to_those_who_ask, finish),
       cmocka_unit_test_teardown(at_most_8_steps, finish),
       cmocka_unit_test_teardown(at_most_16_datagrams, finish),
       cmocka_unit_test_teardown(at_most_3_servers_in_all_steps, finish),
@@ -992,6 +1688,7 @@ int main(void)
       cmocka_unit_test_teardown(what_cannot_be_found_out_now_is_told_by_errno, finish),
       cmocka_unit_test_teardown(a_schedule_takes_the_place_of_resolv_conf, finish),
       cmocka_unit_test(all_else_stays),
+      cmocka_unit_test_teardown(blocking_and_caches_go_into_it, finish),
       cmocka_unit_test_teardown(the_deadline_is_the_files_or_gives_every_step_its_turn, finish),
       cmocka_unit_test_teardown(what_was_meant_is_what_is_read, finish),
       cmocka_unit_test_teardown(any_file_is_good_within_the_limits_or_bad_with_a_reason, finish),
