@@ -22,6 +22,7 @@ int command_stats(int argc, char **argv);
 int command_cache(int argc, char **argv);
 int command_flush(int argc, char **argv);
 int command_config(int argc, char **argv);
+int command_index(int argc, char **argv);
 int command_servers(int argc, char **argv);
 int command_blocklist(int argc, char **argv);
 int command_doctor(int argc, char **argv);

@@ -1,4 +1,7 @@
 #include "command.h"
+#include "config_items.h"
+#include "filestate.h"
+#include "hosts.h"
 #include "settings.h"
 
 #include <argp.h>
@@ -7,11 +10,14 @@
 #include <string.h>
 
 static const char doc[] =
-    "Reads " AIODNS_SETTINGS_PATH ", or FILE in its place. Each error in it is a line on stderr; what is in "
-    "force is written as lines of such a file and of resolv.conf, each with where it comes from. The exit "
-    "status is 0 if there is no error, else 1.\v"
+    "Reads " AIODNS_SETTINGS_PATH
+    ", or FILE in its place, and the hosts files and block lists that it names. "
+    "Each error is a line on stderr; what is in force is written as lines of such a file and of resolv.conf, "
+    "each with where it comes from, and for each file how many names it has. The exit status is 0 if there "
+    "is no error, else 1.\v"
     "A file with an error changes nothing: every process goes on with the last good one that it has read, or "
-    "with resolv.conf alone.";
+    "with resolv.conf and the `domain' lines alone. A hosts file or block list that cannot be read is passed "
+    "over.";
 
 struct config {
   const char *path;
@@ -19,6 +25,7 @@ struct config {
   bool named;      /* it is not the file that counts */
   struct aiodns_settings settings;
   struct aiodns_items items;
+  unsigned item_line[AIODNS_ITEMS_MAX];
   struct aiodns_settings_place place[AIODNS_KEYWORDS];
   struct aiodns_conf conf;
 };
@@ -84,8 +91,8 @@ static void print_error(void *context, const struct aiodns_settings_error *error
 static bool read_settings(struct config *config)
 {
   errno = 0;
-  switch (aiodns_settings_read(&config->settings, &config->items, config->path, config->place, print_error,
-                               config)) {
+  switch (aiodns_settings_read_items(&config->settings, &config->items, config->item_line, config->path,
+                                     config->place, print_error, config)) {
   case AIODNS_SETTINGS_GOOD:
     return true;
   case AIODNS_SETTINGS_ABSENT:
@@ -104,8 +111,9 @@ static bool read_settings(struct config *config)
         "nothing in %s counts: a process goes on with the last good configuration that it has read, a "
         "new one with resolv.conf alone",
         config->printable);
-  aiodns_settings_init(&config->settings); /* as a new process */
-  return false;
+  if (config->items.len > 0)
+    command_say("but names of its `domain' lines are asked of no other servers than those");
+  return false; /* *config is as for a new process */
 }
 
 /* ---- What is in force ---- */
@@ -189,6 +197,66 @@ static void print_rest(const struct config *config)
   print_source(config, AIODNS_KEYWORD_0X20, "default");
 }
 
+static const char *size_text(uint32_t size, char buf[COMMAND_NUMBER_MAX])
+{
+  static const char units[] = {'\0', 'K', 'M', 'G'};
+  size_t i = 0;
+
+  for (; size % 1024 == 0 && i < sizeof units - 1; i++)
+    size /= 1024;
+  snprintf(buf, COMMAND_NUMBER_MAX, "%u%.1s", size, &units[i]);
+  return buf;
+}
+
+static void print_ttl(const struct config *config, enum aiodns_keyword keyword, const char *text, uint32_t s)
+{
+  char buf[COMMAND_NUMBER_MAX];
+
+  printf("%s %s", text, s ? time_text((uint64_t)s * 1000, buf) : "0");
+  print_source(config, keyword, "default");
+}
+
+static void print_cache(const struct config *config)
+{
+  static const char *const blocked[] = {
+      [AIODNS_BLOCK_NXDOMAIN] = "nxdomain", [AIODNS_BLOCK_NODATA] = "nodata", [AIODNS_BLOCK_NULL] = "null"};
+  const struct aiodns_conf *conf = &config->conf;
+  char buf[COMMAND_NUMBER_MAX];
+
+  printf("block-answer %s", blocked[conf->block_answer]);
+  print_source(config, AIODNS_KEYWORD_BLOCK_ANSWER, "default");
+  printf("cache-size %s", conf->cache_size ? size_text(conf->cache_size, buf) : "4M");
+  print_source(config, AIODNS_KEYWORD_CACHE_SIZE, "default");
+  printf("host-cache %s", conf->host_private ? "private" : "shared");
+  print_source(config, AIODNS_KEYWORD_HOST_CACHE, "default");
+  print_ttl(config, AIODNS_KEYWORD_MIN_TTL, "min-ttl", conf->ttls.min_s);
+  print_ttl(config, AIODNS_KEYWORD_MAX_TTL, "max-ttl", conf->ttls.max_s);
+  print_ttl(config, AIODNS_KEYWORD_MAX_NEGATIVE_TTL, "max-negative-ttl", conf->ttls.max_negative_s);
+}
+
+/* ---- Files ---- */
+
+/* As lookups do (resolver/lists.c): a small hosts file alone is read in place. */
+static bool needs_index(const struct config *config)
+{
+  enum { SMALL = 2048 };
+  uint64_t state, size = 0;
+
+  return config->settings.said & (1u << AIODNS_KEYWORD_HOSTS_FILE | 1u << AIODNS_KEYWORD_BLOCK_FILE) ||
+         (aiodns_filestate_and_size(AIODNS_HOSTS_PATH, &state, &size) && size > SMALL);
+}
+
+/* False: a file cannot be read. */
+static bool print_items(const struct config *config, bool good)
+{
+  bool hosts = config_print_hosts(), rest;
+
+  rest = config_print_items(&config->items, config->item_line, config->printable);
+  if (good && !config->named)
+    config_print_index(needs_index(config));
+  return hosts && rest;
+}
+
 int command_config(int argc, char **argv)
 {
   static struct config config;
@@ -196,7 +264,8 @@ int command_config(int argc, char **argv)
   int status = COMMAND_GOOD;
 
   parse(argc, argv, &config);
-  if (!read_settings(&config))
+  bool good = read_settings(&config);
+  if (!good)
     status = COMMAND_FAILED;
   bool has_servers = res_ninit(&state) == 0 && aiodns_conf_from_state(&config.conf, &state);
   aiodns_settings_apply(&config.settings, &config.conf);
@@ -209,6 +278,9 @@ int command_config(int argc, char **argv)
     status = COMMAND_FAILED;
   }
   print_rest(&config);
+  print_cache(&config);
+  if (!print_items(&config, good))
+    status = COMMAND_FAILED;
   res_nclose(&state);
   free(config.printable);
   return status;

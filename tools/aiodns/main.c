@@ -20,6 +20,7 @@ static const struct subcommand {
     {"flush", command_flush, "Empty the cache, or forget a name and what is below it"},
     {"config", command_config,
      "What is in force of /etc/aiodns.conf and resolv.conf, and what is wrong there"},
+    {"index", command_index, "Make the index of hosts files and block lists now"},
     {"servers", command_servers, "What is known of each name server, in the order of asking"},
     {"blocklist", command_blocklist, "Download block lists, and keep them up to date"},
     {"doctor", command_doctor, "Whether everything is as it should be, and what to do if not"},
