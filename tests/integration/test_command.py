@@ -442,7 +442,7 @@ def test_stats(run):
     assert lines[0].split() == ["host", "user", "in", "all"]
     assert lines[1].split() == ["hit", "rate", "100.0", "%", "90.0", "%", "100.0", "%"]
     assert lines[2].split()[-3:] == ["1,000,090", "90", "1,000,180"]
-    assert [line.split()[-2] for line in lines[2:]] == [str(n) for n in [90, 10, 2, 5, 4, 1, 10, 0, 0, 0, 1, 3]]
+    assert [line.split()[-2] for line in lines[2:]] == [str(n) for n in [90, 10, 2, 5, 4, 1, 0, 10, 0, 0, 0, 1, 3]]
 
 
 def test_stats_that_are_no_page(run):

@@ -3,6 +3,7 @@
 import itertools
 import os
 import pathlib
+import subprocess
 import time
 
 import pytest
@@ -11,6 +12,7 @@ import scripted
 from lookups import Client, ask, byaddr, byname2, gai, nameinfo, ordered
 
 CACHED = True
+COMMAND = pathlib.Path(os.environ["AIODNS_BUILD_DIR"], "tools", "aiodns")
 _addresses = (f"127.0.23.{n}" for n in itertools.count(1))
 _names = (f"n{n}" for n in itertools.count(1))
 FOUR, SIX = "198.51.100.1", "2001:db8:1::1"
@@ -367,3 +369,39 @@ def test_min_ttl_and_max_ttl_of_what_is_kept(net, serve):
     while not times("long1.test"):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+# -- the command's lists
+
+def test_lookups_go_by_the_lists_that_the_command_keeps(net, serve, folder):
+    """And go on so while updates fail: with an index, and as a user who finds none."""
+    serve(good)
+    source, state = folder / "source", folder / "state"
+
+    def blocklist(*words):
+        return subprocess.run([COMMAND, "blocklist", *words, "--directory", state], capture_output=True, text=True)
+
+    def is_blocked(name):
+        found = {"as root": ask(gai(name)) == NONE}
+        with Client(before=("setpriv", "--reuid=4242", "--regid=4242", "--clear-groups")) as user:
+            found["as a user"] = user.ask(gai(name)) == NONE
+        assert len(set(found.values())) == 1, found
+        return found["as root"]
+
+    net.settings(f"block-file {state}/blocklists/*\n")
+    source.write_text("one.test\ntwo.test\nthree.test\n")
+    assert not is_blocked("one.test")
+    assert blocklist("add", "--name", "mine", source).returncode == 0
+    assert is_blocked("one.test") and is_blocked("three.test")
+    source.write_text("one.test\ntwo.test\nfour.test\n")
+    assert blocklist("update", "--force").returncode == 0
+    assert is_blocked("four.test") and not is_blocked("three.test")
+    for bad in ("<html><body>one.test</body></html>\n", "", "one.test\n"):  # the last one has shrunk by more than half
+        source.write_text(bad)
+        assert blocklist("update", *(["--force"] if bad != "one.test\n" else [])).returncode in (0, 1)
+        assert is_blocked("two.test") and is_blocked("four.test")
+    source.unlink()
+    assert blocklist("update", "--force").returncode == 1
+    assert is_blocked("four.test")
+    assert blocklist("remove", "mine").returncode == 0
+    assert not is_blocked("four.test")

@@ -226,12 +226,15 @@ static void catch_signals(void)
   (void)sigaction(SIGPIPE, &action, NULL);
 }
 
-/* As if the signal had ended us. */
+/* As if the signal had ended us; else lookups are to know of what has changed, were it of some lists alone.
+ */
 static int end(int status)
 {
   if (blocklist_interrupted) {
     (void)fflush(stdout);
     (void)raise(blocklist_interrupted);
+  } else if (!command_index_renew()) {
+    status = COMMAND_FAILED;
   }
   return status;
 }

@@ -27,6 +27,13 @@ int command_servers(int argc, char **argv);
 int command_blocklist(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 
+/*
+ * Makes the index anew where aiodns.conf names block lists, some of which have just changed; lookups would
+ * only do that where it is short.  By root; else, and where there are none, nothing is done.  False: it
+ * failed, and that was said.
+ */
+bool command_index_renew(void);
+
 /* ---- What was asked for ---- */
 
 enum {
