@@ -502,6 +502,8 @@ static uint64_t buckets_of(const struct keys *keys)
   return (keys->count + AIODNS_INDEX_LOAD - 1) / AIODNS_INDEX_LOAD;
 }
 
+enum { SPARE_MAX = 256 };
+
 /* The parts' lengths; of tables with `spare` 64ths more buckets. */
 static void lengths_of(const struct aiodns_index_draft *draft, uint32_t flags, unsigned spare,
                        uint64_t ret[AIODNS_INDEX_PARTS])
@@ -654,9 +656,9 @@ const void *aiodns_index_finish(struct aiodns_index_draft *draft, uint32_t flags
 
   while (draft->error == 0 && draft->waiting > 0)
     put_first(draft);
-  /* By chance one would need more than a few buckets more; keys whose hashes are all the same would need any
-   * number. */
-  for (unsigned spare = 0; draft->error == 0 && !done && spare < 8; spare++) {
+  /* By chance a place is crowded, and stays so unless there is much more room; keys whose hashes are all the
+   * same would need any. */
+  for (unsigned spare = 0; draft->error == 0 && !done && spare <= SPARE_MAX; spare = spare ? 2 * spare : 4) {
     lengths_of(draft, flags, spare, len);
     errno = size_of(len) > UINT32_MAX ? EFBIG : 0;
     if (errno == 0) {

@@ -78,6 +78,7 @@ def twice(*lookup, **where):
     return Kind(lookup, TICK, lookup, **where)
 
 
+LARGE = "".join(f"198.51.100.{i % 250} n{i}.test\n" for i in range(1000)) + "192.0.2.1 near.test\n"
 KINDS = {
     "first": Kind(ONE),
     "one": twice(*ONE),
@@ -98,6 +99,7 @@ KINDS = {
     "hosts": twice("inet", "near.test", "SUCCESS", dns=False),
     "hosts-long-line": twice("inet", "near.test", "SUCCESS", dns=False,
                              hosts="192.0.2.1 " + " ".join(f"n{i}.test" for i in range(1000)) + " near.test\n"),
+    "indexed": twice("inet", "near.test", "SUCCESS", cache=("inet", "near.test", "SUCCESS"), dns=False, hosts=LARGE),
     "special": twice("inet", "host.localhost", "SUCCESS", dns=False),
     "hit": twice(*ONE, cache=ONE, dns=False),
     "hit-same-tick": Kind(ONE, TICK, ONE, ONE, STILL, cache=ONE, dns=False),

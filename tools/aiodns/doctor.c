@@ -96,10 +96,11 @@ static void look_at_settings(struct doctor *doctor)
     return;
   case AIODNS_SETTINGS_BAD:
     if (first.at.line > 0)
-      doctor_finding(doctor, DOCTOR_ERROR, path,
-                     "line %u, column %u: %s%s%s: until this is put right nothing in it counts; `aiodns "
-                     "config' shows all that is wrong",
-                     first.at.line, first.at.column, first.word, *first.word ? ": " : "", first.expected);
+      doctor_finding(
+          doctor, DOCTOR_ERROR, path,
+          "line %u, column %u: %s%s%s: until this is put right nothing in it counts but its domains; `aiodns "
+          "config' shows all that is wrong",
+          first.at.line, first.at.column, first.word, *first.word ? ": " : "", first.expected);
     else
       doctor_finding(doctor, DOCTOR_ERROR, path, "%s: nothing in it counts",
                      errno ? strerror(errno) : first.expected);
