@@ -4,7 +4,6 @@
 #include "kernel.h"
 #include "left.h"
 
-#include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -148,8 +147,8 @@ enum aiodns_pause aiodns_flight_pause(const struct aiodns_tier_map *map, uint16_
   return AIODNS_PAUSE_SLEPT;
 }
 
-unsigned aiodns_flight_ring(const struct aiodns_tier_map *map, uint16_t bell, bool all)
+unsigned aiodns_flight_ring(const struct aiodns_tier_map *map, uint16_t bell, unsigned hearers)
 {
-  int woken = aiodns_kernel_wake(word_of(map, bell), all ? INT_MAX : 1);
+  int woken = aiodns_kernel_wake(word_of(map, bell), (int)hearers);
   return woken > 0 ? (unsigned)woken : 0;
 }

@@ -10,11 +10,13 @@
  *
  * Who waits can be woken.  A bell is a word of the first page of the tier's cache, by the name that is asked
  * for, and a futex: one sleeps on it (FUTEX_WAIT, with the pause as its limit).  Once its claims are given
- * back a lookup wakes all who sleep there if it has stored an answer, or claimed what it then found; else one
- * of them, who finds the claim to be free.  No bell is ever written to, so that a map to be read is enough
- * for both.  So a bell is a hint:
+ * back a lookup wakes a few who sleep there, if it has stored an answer, else one, who finds the claim to be
+ * free.  Who was woken wakes the next one at its own end.  So they go in the order in which they came, and
+ * not all at once, which would make a crowd of those who have waited longest wait for all others.
+ *
+ * No bell is ever written to, so that a map to be read is enough for both.  So a bell is a hint:
  * - What is rung between the claim that is not to be had and the sleep is not heard: it is looked again when
- * the pause is over.  So it is where a holder was killed.
+ * the pause is over.  So it is where a holder was killed, or one who was woken.
  * - Whoever may read the file may ring its bells, too, or move sleepers to another word (FUTEX_REQUEUE).  The
  * first costs a lookup AIODNS_FLIGHT_WAKES_MAX looks, behind which it does not listen any more; the second a
  * pause.
@@ -48,6 +50,7 @@ void aiodns_flight_land(struct aiodns_flight *flight);
 
 enum {
   AIODNS_FLIGHT_BELLS = AIODNS_CACHE_PAGE / 4,
+  AIODNS_FLIGHT_HEARERS = 4,   /* of an answer; one of them may stand still */
   AIODNS_FLIGHT_WAKES_MAX = 8, /* that a lookup follows, for one candidate */
 };
 
@@ -57,8 +60,8 @@ uint16_t aiodns_flight_bell(const struct aiodns_name *name, uint64_t view);
 /* A pause of so long at the most, less than a second; `map`, of the own tier's cache: NULL for none. */
 enum aiodns_pause aiodns_flight_pause(const struct aiodns_tier_map *map, uint16_t bell, uint32_t us);
 
-/* Wakes one of those who wait for this bell, or all of them; returns how many. */
-unsigned aiodns_flight_ring(const struct aiodns_tier_map *map, uint16_t bell, bool all);
+/* Wakes so many of those who wait for this bell, the first ones first; returns how many there were. */
+unsigned aiodns_flight_ring(const struct aiodns_tier_map *map, uint16_t bell, unsigned hearers);
 
 /* The claim was waited for in vain. */
 void aiodns_flight_gave_up(int32_t octet);

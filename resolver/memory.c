@@ -57,7 +57,7 @@ aiodns_memory_init(struct aiodns_memory *memory, const struct aiodns_conf *conf,
   memory->recalls = 0;
   memory->waits = memory->expired = memory->wakes = 0;
   memory->waits_for = memory->rings = 0;
-  memory->ring = AIODNS_RING_NOBODY;
+  memory->hearers = 0;
   memory->lapsed[0] = memory->lapsed[1] = memory->given = 0;
   memory->ruled = 0;
   memory->ruled_hash = 0;
@@ -228,9 +228,6 @@ static __attribute__((noinline)) unsigned recall_valid(struct aiodns_memory *mem
   memory->missed = memory->now_ns != 0 && !found && memory->recalls++ == 0;
   if (found)
     aiodns_count(AIODNS_COUNT_HIT, (found & 1) + (found >> 1));
-  /* Where it has been claimed in vain others may have begun to wait for that. */
-  if (found && memory->ring == AIODNS_RING_ONE)
-    memory->ring = AIODNS_RING_ALL;
   tell_lapsed(memory, wanted & ~found, flags);
   return found;
 }
@@ -362,22 +359,24 @@ static void ring(struct aiodns_memory *memory)
 {
   struct aiodns_tier_map map;
 
-  if (memory->ring != AIODNS_RING_NOBODY &&
-      aiodns_shared_get(memory->own.tier.kind, memory->moment->uid, &map))
-    aiodns_flight_ring(&map, memory->rings, memory->ring == AIODNS_RING_ALL);
-  memory->ring = AIODNS_RING_NOBODY;
+  if (memory->hearers > 0 && aiodns_shared_get(memory->own.tier.kind, memory->moment->uid, &map))
+    aiodns_flight_ring(&map, memory->rings, memory->hearers);
+  memory->hearers = 0;
 }
 
 /* When the claims go; lookups that are under way together have names of their own. */
-static void ring_later(struct aiodns_memory *memory, const struct aiodns_name *name, bool all)
+static void ring_later(struct aiodns_memory *memory, uint16_t bell, uint8_t hearers)
 {
-  uint16_t bell = aiodns_flight_bell(name, memory->moment->view.key);
-
   if (bell != memory->rings)
     ring(memory);
   memory->rings = bell;
-  if (all || memory->ring == AIODNS_RING_NOBODY)
-    memory->ring = all ? AIODNS_RING_ALL : AIODNS_RING_ONE;
+  if (hearers > memory->hearers)
+    memory->hearers = hearers;
+}
+
+static uint16_t bell_of(const struct aiodns_memory *memory, const struct aiodns_name *name)
+{
+  return aiodns_flight_bell(name, memory->moment->view.key);
 }
 
 enum aiodns_claim aiodns_memory_claim(void *source, const struct aiodns_name *name, uint16_t type,
@@ -397,11 +396,11 @@ enum aiodns_claim aiodns_memory_claim(void *source, const struct aiodns_name *na
   if (memory->waits && got != AIODNS_CLAIM_NONE)
     aiodns_shared_look(memory->own.tier.kind, memory->moment->uid);
   if (got == AIODNS_CLAIM_MINE)
-    ring_later(memory, name, false);
+    ring_later(memory, bell_of(memory, name), 1);
   if (got != AIODNS_CLAIM_OTHERS)
     return got;
   count_once(&memory->waits, type, AIODNS_COUNT_WAITED);
-  memory->waits_for = aiodns_flight_bell(name, memory->moment->view.key);
+  memory->waits_for = bell_of(memory, name);
   return got;
 }
 
@@ -493,7 +492,7 @@ void aiodns_memory_keep(void *source, const struct aiodns_name *name, uint16_t t
   if (stored == AIODNS_CACHE_STORED_EVICTING)
     aiodns_count(AIODNS_COUNT_EVICTED, 1);
   if (good)
-    ring_later(memory, name, true);
+    ring_later(memory, bell_of(memory, name), AIODNS_FLIGHT_HEARERS);
 }
 
 /* ---- Servers ---- */
@@ -605,6 +604,8 @@ bool aiodns_memory_settle(void *source)
   struct aiodns_memory *memory = source;
   bool had = memory->fd >= 0 || memory->flight.fd >= 0;
 
+  if (memory->wakes > 0) /* by one who has left the others to this lookup */
+    ring_later(memory, memory->waits_for, 1);
   memory->waits = memory->expired = memory->wakes = 0;
   if (memory->fd >= 0) {
     aiodns_kernel_close(memory->fd);

@@ -29,9 +29,6 @@ enum { AIODNS_BLOCKED_TTL_S = 10 };
 /* A received failure: at least so long (RFC 9520 section 3.2); then twice that each time (cache_write.h). */
 #define AIODNS_FAILED_LIFE_NS ((uint64_t)1000000000)
 
-/* Who is to be woken. */
-enum aiodns_ring { AIODNS_RING_NOBODY, AIODNS_RING_ONE, AIODNS_RING_ALL };
-
 struct aiodns_memory {
   const struct aiodns_conf *conf; /* borrowed; in resolv.conf's order until its servers are known */
   struct aiodns_moment *moment;   /* borrowed; gets what is looked at */
@@ -55,10 +52,10 @@ struct aiodns_memory {
   uint64_t ruled_hash;
   uint16_t recalls; /* without having looked at files and claims */
   int fd, place;    /* of the own cache, while records are being stored; -1 */
-  /* Bells: what is waited for; what others may wait for, and who of them is to hear of it when claims go. */
+  /* Bells: what is waited for; what others may wait for, and how many of them are to hear when claims go. */
   uint16_t waits_for, rings;
+  uint8_t hearers;
   uint8_t wakes; /* so often was it woken, for this candidate */
-  enum aiodns_ring ring;
 };
 
 void aiodns_memory_init(struct aiodns_memory *memory, const struct aiodns_conf *conf,

@@ -391,7 +391,7 @@ def test_doctor(run, net):
     assert result.returncode == 1
     assert about_the_file(result) == [
         f"error: {CONFIG}: line 3, column 9: expected a time such as 300ms or 2s: until this is put right nothing in it "
-        "counts; `aiodns config' shows all that is wrong"]
+        "counts but its domains; `aiodns config' shows all that is wrong"]
     net.write(CONFIG.name, b"\x1b\n")
     assert rf"error: {CONFIG}: line 1, column 1: \027: expected text" in run("doctor").stdout
     CONFIG.unlink()

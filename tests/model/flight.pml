@@ -41,11 +41,9 @@ bool leading[N], shy[N];
 
 #ifdef BELLS
 bool sleeping[N];
-#define RING_ONE 1
-#define RING_ALL 2
-#define to_ring(whom) ring = whom
+#define to_ring rings = true
 #else
-#define to_ring(whom) skip
+#define to_ring skip
 #endif
 
 /* What only the properties know. */
@@ -72,18 +70,11 @@ bool mapped[N]; /* the file that the record is in */
 #ifdef BELLS
 #define wakes(i) d_step { sleeping[i] -> sleeping[i] = false }
 
-/* Of those who sleep all wake up, or any one does. */
+/* Of those who sleep any one wakes up: that more than one do helps nobody who would not wake up anyway. */
 inline do_ring()
 {
   if
-  :: ring == RING_ALL ->
-    d_step {
-      for (r : 0 .. N - 1) {
-        sleeping[r] = false
-      }
-      r = 0
-    }
-  :: ring == RING_ONE ->
+  :: rings ->
     if
     :: wakes(0)
     :: wakes(1)
@@ -97,7 +88,7 @@ inline do_ring()
     fi
   :: else
   fi;
-  ring = 0
+  rings = false
 }
 #endif
 
@@ -147,9 +138,9 @@ inline store(i)
   pending[i] = 255;
 #endif
   if
-  :: d_step { record = true; zero = false; early = 0; pending[i] = 0; stored_one; to_ring(RING_ALL) }
+  :: d_step { record = true; zero = false; early = 0; pending[i] = 0; stored_one }
 #ifdef ZERO
-  :: d_step { record = true; zero = true; early = pending[i]; pending[i] = 0; stored_one; to_ring(RING_ALL) }
+  :: d_step { record = true; zero = true; early = pending[i]; pending[i] = 0; stored_one }
 #endif
 #ifdef FAILURES
   :: pending[i] = 0 /* nothing is stored */
@@ -162,7 +153,7 @@ proctype Lookup(byte me)
   byte lookups, waits, r;
   bool got;
 #ifdef BELLS
-  byte ring;
+  bool rings;
 #endif
   {
     do
@@ -200,8 +191,8 @@ proctype Lookup(byte me)
             r = 0;
             assert(!two_leaders);
             leading[me] = true;
-#ifndef NO_RING_ONE
-            to_ring(RING_ONE)
+#ifndef LEADER_RINGS_NOT
+            to_ring
 #endif
           :: else ->
             got = false;
@@ -214,12 +205,7 @@ proctype Lookup(byte me)
         :: got ->
 #ifndef NO_LOOK_WITH_LOCK
           if
-          :: acceptable(me) ->
-            take(me);
-#ifndef KNOWN_RINGS_ONE
-            to_ring(RING_ALL);
-#endif
-            break
+          :: acceptable(me) -> take(me); break
           :: else
           fi;
 #endif
@@ -264,7 +250,10 @@ proctype Lookup(byte me)
 #ifdef LATE_SLEEP
             sleeping[me] = true;
 #endif
-            !sleeping[me]
+            !sleeping[me];
+#ifndef WOKEN_RINGS_NOT
+            to_ring
+#endif
 #else
           :: else -> skip
 #endif
