@@ -9,6 +9,7 @@ import time
 import pytest
 
 import scripted
+import servers
 from lookups import Client, ask, byaddr, byname2, gai, nameinfo, ordered
 
 CACHED = True
@@ -284,6 +285,32 @@ def test_no_chain_leads_out_of_or_into_a_domain_of_others(net, serve):
     net.settings(f"domain corp.test {corp.address}\n")
     assert ask(gai("public.test", "inet")) == FAILED
     assert "inside.corp.test" not in asked(default)
+
+
+def test_real_servers_by_domain(net):
+    """Knot and dnsmasq, neither of which has the other's names; the longest domain wins, whichever way round."""
+    host = {"addrs": ["198.51.101.5"], "canon": None}
+    v4 = {"addrs": ["198.51.100.4"], "canon": None}
+    with servers.knot(net.new_folder("knot")), \
+         servers.dnsmasq(net.new_folder("dnsmasq"), upstream="127.0.1.9"):  # nobody is there
+        net.resolv_conf("nameserver 127.0.1.2\n")
+        try:
+            assert ask(gai("host.mine.test", "inet"))["error"]
+            for settings in ("domain mine.test 127.0.1.4\n",
+                             "domain test 127.0.1.2\ndomain mine.test 127.0.1.4\n",
+                             "domain test 127.0.1.4\ndomain example.test 127.0.1.2\n",
+                             "attempt 5s 127.0.1.4\ndomain example.test 127.0.1.2\n"):
+                net.settings(settings)
+                for _ in range(2):  # from the cache, too
+                    assert ask(gai("host.mine.test", "inet")) == host
+                    assert ask(gai("v4.example.test", "inet")) == v4
+                    assert ask(nameinfo("198.51.101.40", "NI_NAMEREQD"))
+            net.resolv_conf("nameserver 127.0.1.2\nsearch mine.test example.test\n")
+            net.settings("domain mine.test 127.0.1.4\n")
+            assert ask(gai("host", "inet", "AI_CANONNAME")) == host | {"canon": "host.mine.test"}
+            assert ask(gai("v4", "inet", "AI_CANONNAME")) == v4 | {"canon": "v4.example.test"}
+        finally:
+            net.settings(None)
 
 
 def test_a_domain_line_makes_local_ours(net, serve):
