@@ -1,5 +1,6 @@
 #include "cache.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Slots ---- */
@@ -417,11 +418,14 @@ static bool may_be_large(const struct search *search)
   return false;
 }
 
-/* Each with its own buffer: most records are small, and stacks may be. */
+/* Each with its own buffer: most records are small, and so are stacks. */
 static bool __attribute__((noinline)) read_large(const struct search *search)
 {
-  uint64_t buf[AIODNS_CACHE_LARGE / sizeof(uint64_t)];
-  return find(search, AIODNS_CACHE_LARGE, buf) && put_found(search, (const void *)buf);
+  void *buf = malloc(AIODNS_CACHE_LARGE);
+
+  bool found = buf && find(search, AIODNS_CACHE_LARGE, buf) && put_found(search, buf);
+  free(buf);
+  return found;
 }
 
 static bool __attribute__((noinline)) read_small(const struct search *search)

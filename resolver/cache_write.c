@@ -3,6 +3,7 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -235,8 +236,14 @@ static __attribute__((noinline)) enum aiodns_cache_stored
 store_large(const struct aiodns_cache *cache, int fd, const struct aiodns_question *question,
             const struct aiodns_answer *answer, uint8_t flags, uint64_t now_ns, uint64_t life_ns)
 {
-  uint64_t buf[AIODNS_CACHE_LARGE / sizeof(uint64_t)];
-  return store(cache, fd, (void *)buf, sizeof buf, question, answer, flags, now_ns, life_ns);
+  void *buf = malloc(AIODNS_CACHE_LARGE); /* as a long answer itself: a lookup has no such stack left */
+
+  if (!buf)
+    return AIODNS_CACHE_NOT_WRITTEN;
+  enum aiodns_cache_stored stored =
+      store(cache, fd, buf, AIODNS_CACHE_LARGE, question, answer, flags, now_ns, life_ns);
+  free(buf);
+  return stored;
 }
 
 enum aiodns_cache_stored aiodns_cache_store(const struct aiodns_cache *cache, int fd,

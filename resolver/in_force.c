@@ -4,6 +4,7 @@
 #include "filter.h"
 #include "thread.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Has gone from the stack before the servers are asked. */
@@ -155,12 +156,19 @@ void aiodns_in_force_items(struct aiodns_items *ret)
 
 /* ---- Domains ---- */
 
+/* In memory of its own: a lookup that follows a CNAME has little stack left.  Without, no server is asked. */
 static APART bool domain_of(const struct aiodns_name *name, struct aiodns_domain *ret)
 {
-  struct aiodns_items items;
+  struct aiodns_items *items = malloc(sizeof *items);
 
-  aiodns_in_force_items(&items);
-  return aiodns_items_domain_of(&items, name, ret);
+  if (!items) {
+    *ret = (struct aiodns_domain){.name = *name};
+    return true;
+  }
+  aiodns_in_force_items(items);
+  bool found = aiodns_items_domain_of(items, name, ret);
+  free(items);
+  return found;
 }
 
 bool aiodns_in_force_route(const struct aiodns_moment *moment, const struct aiodns_name *name,

@@ -6,6 +6,8 @@
 #include "pattern.h"
 #include "self.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Has gone from the stack again before the next one comes. */
@@ -238,22 +240,32 @@ bool aiodns_lists_are_steady(const struct aiodns_moment *moment)
 
 /* ---- The files themselves ---- */
 
-/* The files that one kind of item means, one after the other. */
+/* The files that one kind of item means, one after the other; too large for the stack of a lookup. */
 struct walk {
   enum aiodns_item_kind kind;
   uint32_t at;
   struct aiodns_item item;
   char path[AIODNS_PATTERN_PATH_MAX];
   struct aiodns_items items;
+  union {
+    struct aiodns_lines lines;
+    struct aiodns_blocklist list;
+  } file; /* that is being read */
 };
 
-static void walk_begin(struct walk *walk, enum aiodns_item_kind kind)
+/* NULL: no memory. */
+static struct walk *walk_new(enum aiodns_item_kind kind)
 {
+  struct walk *walk = malloc(sizeof *walk);
+
+  if (!walk)
+    return NULL;
   walk->kind = kind;
   walk->at = 0;
   walk->item.data = NULL;
   walk->path[0] = '\0';
   aiodns_in_force_items(&walk->items);
+  return walk;
 }
 
 static bool walk_next(struct walk *walk)
@@ -268,75 +280,91 @@ static bool walk_next(struct walk *walk)
   return true;
 }
 
-static APART bool read_file_by_name(const char *path, const char *name, int family,
-                                    struct aiodns_answer answer[2], struct aiodns_hosts_count *count)
+static void lack_memory(struct aiodns_answer *answer)
 {
-  struct aiodns_lines lines;
+  answer->outcome = AIODNS_LOCAL;
+  answer->error = ENOMEM;
+}
 
-  if (!aiodns_lines_open(&lines, path))
+static bool read_file_by_name(struct walk *walk, const char *name, int family, struct aiodns_answer answer[2],
+                              struct aiodns_hosts_count *count)
+{
+  struct aiodns_lines *lines = &walk->file.lines;
+
+  if (!aiodns_lines_open(lines, walk->path))
     return true;
-  bool good = aiodns_hosts_read_name(&lines, name, strlen(name), family, answer, count);
-  aiodns_lines_close(&lines);
+  bool good = aiodns_hosts_read_name(lines, name, strlen(name), family, answer, count);
+  aiodns_lines_close(lines);
   return good;
 }
 
 static APART void read_files_by_name(const char *name, int family, struct aiodns_answer answer[2],
                                      struct aiodns_hosts_count *count)
 {
-  struct walk walk;
+  struct walk *walk = strlen(name) < AIODNS_NAME_TEXT_MAX ? walk_new(AIODNS_ITEM_HOSTS_FILE) : NULL;
 
-  if (strlen(name) >= AIODNS_NAME_TEXT_MAX)
+  if (!walk) {
+    if (strlen(name) < AIODNS_NAME_TEXT_MAX)
+      lack_memory(&answer[0]);
     return;
-  walk_begin(&walk, AIODNS_ITEM_HOSTS_FILE);
-  while (walk_next(&walk) && read_file_by_name(walk.path, name, family, answer, count))
+  }
+  while (walk_next(walk) && read_file_by_name(walk, name, family, answer, count))
     ;
+  free(walk);
 }
 
-static APART bool read_file_by_address(const char *path, int family, const void *address,
-                                       struct aiodns_answer *answer)
+static bool read_file_by_address(struct walk *walk, int family, const void *address,
+                                 struct aiodns_answer *answer)
 {
-  struct aiodns_lines lines;
+  struct aiodns_lines *lines = &walk->file.lines;
 
-  if (!aiodns_lines_open(&lines, path))
+  if (!aiodns_lines_open(lines, walk->path))
     return false;
-  bool found = aiodns_hosts_read_address(&lines, family, address, answer);
-  aiodns_lines_close(&lines);
+  bool found = aiodns_hosts_read_address(lines, family, address, answer);
+  aiodns_lines_close(lines);
   return found;
 }
 
 static APART bool read_files_by_address(int family, const void *address, struct aiodns_answer *answer)
 {
-  struct walk walk;
+  struct walk *walk = walk_new(AIODNS_ITEM_HOSTS_FILE);
+  bool found = false;
 
-  walk_begin(&walk, AIODNS_ITEM_HOSTS_FILE);
-  while (walk_next(&walk))
-    if (read_file_by_address(walk.path, family, address, answer))
-      return true;
-  return false;
+  if (!walk) {
+    lack_memory(answer);
+    return false;
+  }
+  while (!found && walk_next(walk))
+    found = read_file_by_address(walk, family, address, answer);
+  free(walk);
+  return found;
 }
 
-static APART unsigned read_file_rules(const char *path, const struct aiodns_name *name)
+static unsigned read_file_rules(struct walk *walk, const struct aiodns_name *name)
 {
-  struct aiodns_blocklist list;
+  struct aiodns_blocklist *list = &walk->file.list;
   struct aiodns_rule rule;
   unsigned says = 0;
 
-  if (!aiodns_blocklist_open(&list, path))
+  if (!aiodns_blocklist_open(list, walk->path))
     return 0;
-  while (!(says & AIODNS_RULE_ALLOW) && aiodns_blocklist_next(&list, &rule))
+  while (!(says & AIODNS_RULE_ALLOW) && aiodns_blocklist_next(list, &rule))
     says = aiodns_rules_join(says, aiodns_rule_says(&rule, name));
-  aiodns_blocklist_close(&list);
+  aiodns_blocklist_close(list);
   return says;
 }
 
+/* Without memory nothing is blocked. */
 static APART unsigned read_rules(const struct aiodns_moment *moment, const struct aiodns_name *name)
 {
-  struct walk walk;
+  struct walk *walk = walk_new(AIODNS_ITEM_BLOCK_FILE);
 
-  walk_begin(&walk, AIODNS_ITEM_BLOCK_FILE);
-  unsigned says = aiodns_items_rules(&walk.items, name);
-  while (moment->lists & AIODNS_LISTS_BLOCKS && !(says & AIODNS_RULE_ALLOW) && walk_next(&walk))
-    says = aiodns_rules_join(says, read_file_rules(walk.path, name));
+  if (!walk)
+    return 0;
+  unsigned says = aiodns_items_rules(&walk->items, name);
+  while (moment->lists & AIODNS_LISTS_BLOCKS && !(says & AIODNS_RULE_ALLOW) && walk_next(walk))
+    says = aiodns_rules_join(says, read_file_rules(walk, name));
+  free(walk);
   return says;
 }
 

@@ -235,22 +235,24 @@ static void look_up_with(struct aiodns_result *result, struct aiodns_conf *conf,
 /* The candidates of a search list that go to different servers, each a lookup of its own. */
 struct split {
   struct aiodns_conf conf; /* of names in no domain */
+  struct aiodns_conf used; /* of the present candidate */
   struct aiodns_search search;
   struct aiodns_name candidate;
 };
 
 /* A lookup of one name as it is, by the servers of the domain that it is in. */
-static AIODNS_APART void look_up_candidate(struct aiodns_result *result, const struct split *split,
+static AIODNS_APART void look_up_candidate(struct aiodns_result *result, struct split *split,
                                            const struct __res_state *state, struct aiodns_moment *moment,
                                            int family, int64_t deadline_us, struct aiodns_verdict *ret)
 {
-  struct aiodns_conf conf = split->conf;
+  struct aiodns_conf *conf = &split->used;
 
-  aiodns_in_force_route(moment, &split->candidate, &conf);
-  conf.deadline_ms = (uint32_t)(deadline_us / 1000);
+  *conf = split->conf;
+  aiodns_in_force_route(moment, &split->candidate, conf);
+  conf->deadline_ms = (uint32_t)(deadline_us / 1000);
   *ret = (struct aiodns_verdict){.outcome = AIODNS_FAILED, .failure = AIODNS_FAILURE_SERVFAIL};
-  if (conf.server_count > 0)
-    look_up_with(result, &conf, state, moment, ".", &split->candidate, family, true, ret);
+  if (conf->server_count > 0)
+    look_up_with(result, conf, state, moment, ".", &split->candidate, family, true, ret);
 }
 
 /* As lookup.c goes through a list: who is silent leaves a quarter of the time to those behind it. */

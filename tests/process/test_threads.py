@@ -1,5 +1,6 @@
 """The module in threads that are small, many, cancelled, stopped or left by a jump, and in programs that fork."""
 
+import pathlib
 import re
 
 import pytest
@@ -22,6 +23,29 @@ def test_small_stacks(aliases):
 @pytest.mark.skipif(not netns.CACHED, reason="no cache")
 def test_small_stacks_make_the_cache(aliases):
     run("threads", "stacks-anew", 0, *flat(KINDS), env=aliases)
+
+
+# Domains that send the candidates of a search list to different servers; rules; files that are read or indexed.
+SETTINGS = ("domain h.test 127.0.3.1\ndomain nowhere.test 127.0.3.1\nblock blocked.test *.below.test\nallow one.test\n"
+            "block-file /etc/*.blocks\nhosts-file /etc/*.more\n")
+
+
+@pytest.fixture
+def settings(net):
+    net.write("first.blocks", "||blocked.example^\n*.other.example\n")
+    net.write("first.more", "198.18.0.9 more.test\n")
+    net.settings(SETTINGS)
+    yield
+    net.settings(None)
+    for name in ("first.blocks", "first.more"):
+        pathlib.Path("/etc", name).unlink()
+
+
+@pytest.mark.parametrize("mode", ["stacks", pytest.param("stacks-anew", marks=pytest.mark.skipif(
+    not netns.CACHED, reason="no cache"))])
+def test_small_stacks_with_settings(aliases, settings, mode):
+    run("threads", mode, 0, *flat(KINDS), "gai", "blocked.test", "EAI_NONAME", "gai", "more.test", "198.18.0.9",
+        env=aliases)
 
 
 def test_200_threads_at_once():
