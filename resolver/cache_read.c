@@ -1,5 +1,6 @@
 #include "cache.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -423,7 +424,12 @@ static bool __attribute__((noinline)) read_large(const struct search *search)
 {
   void *buf = malloc(AIODNS_CACHE_LARGE);
 
-  bool found = buf && find(search, AIODNS_CACHE_LARGE, buf) && put_found(search, buf);
+  if (!buf) {
+    search->answer->outcome = AIODNS_LOCAL;
+    search->answer->error = ENOMEM;
+    return false;
+  }
+  bool found = find(search, AIODNS_CACHE_LARGE, buf) && put_found(search, buf);
   free(buf);
   return found;
 }
