@@ -233,9 +233,8 @@ static int end(int status)
   if (blocklist_interrupted) {
     (void)fflush(stdout);
     (void)raise(blocklist_interrupted);
-  } else if (!command_index_renew()) {
-    status = COMMAND_FAILED;
   }
+  command_index_renew();
   return status;
 }
 

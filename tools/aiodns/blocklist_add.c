@@ -1,33 +1,33 @@
 #include "blocklists.h"
 
+#include "pattern.h"
 #include "settings.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+
+static bool has_file(const char *pattern, const char *path)
+{
+  char each[AIODNS_PATTERN_PATH_MAX] = "";
+
+  while (aiodns_pattern_next(pattern, each))
+    if (strcmp(each, path) == 0)
+      return true;
+  return false;
+}
 
 /* Whether a `block-file` line of the configuration brings this file to lookups. */
 static bool is_in_force(const char *path)
 {
-  static const char blank[] = " \t\r\n\v\f";
-  FILE *file = fopen(AIODNS_SETTINGS_PATH, "re");
-  char *line = NULL;
-  size_t room = 0;
-  bool found = false;
+  static struct aiodns_settings settings;
+  static struct aiodns_items items;
+  struct aiodns_item item;
 
-  while (file && !found && getline(&line, &room, file) >= 0) {
-    char *rest = NULL;
-    line[strcspn(line, "#")] = '\0';
-    const char *word = strtok_r(line, blank, &rest);
-    if (!word || strcmp(word, "block-file") != 0)
-      continue;
-    while (!found && (word = strtok_r(NULL, blank, &rest)))
-      found = fnmatch(word, path, FNM_PATHNAME | FNM_PERIOD) == 0;
-  }
-  free(line);
-  if (file)
-    (void)fclose(file);
-  return found;
+  aiodns_settings_read(&settings, &items, AIODNS_SETTINGS_PATH, NULL, NULL, NULL);
+  for (uint32_t at = 0; aiodns_items_next(&items, &at, &item);)
+    if (item.kind == AIODNS_ITEM_BLOCK_FILE && has_file((const char *)item.data, path))
+      return true;
+  return false;
 }
 
 static void mention_settings(const struct blocklist_store *store, const char *name)

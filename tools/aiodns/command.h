@@ -29,10 +29,10 @@ int command_doctor(int argc, char **argv);
 
 /*
  * Makes the index anew where aiodns.conf names block lists, some of which have just changed; lookups would
- * only do that where it is short.  By root; else, and where there are none, nothing is done.  False: it
- * failed, and that was said.
+ * only do that where it is short.  By root, and where it has a place; else lookups read the lists.  What is
+ * wrong is said.
  */
-bool command_index_renew(void);
+void command_index_renew(void);
 
 /* ---- What was asked for ---- */
 

@@ -163,17 +163,20 @@ static bool find_place(char path[AIODNS_TIER_PATH_MAX])
   return false;
 }
 
-bool command_index_renew(void)
+void command_index_renew(void)
 {
   static struct wanted wanted;
+  struct aiodns_tier tier;
   char path[AIODNS_TIER_PATH_MAX];
   uint32_t uid;
   uint64_t ns;
 
-  if (aiodns_self_now(&uid) != AIODNS_SELF_ROOT || read_wanted(&wanted) == BROKEN)
-    return true; /* which was said */
-  return !(wanted.settings.said >> AIODNS_KEYWORD_BLOCK_FILE & 1) ||
-         (find_place(path) && make(&wanted, path, &ns));
+  if (aiodns_self_now(&uid) != AIODNS_SELF_ROOT || read_wanted(&wanted) == BROKEN ||
+      !(wanted.settings.said >> AIODNS_KEYWORD_BLOCK_FILE & 1) ||
+      aiodns_tier_find(&tier, AIODNS_TIER_HOST, 0, true) != AIODNS_TIER_GOOD)
+    return;
+  aiodns_tier_path(&tier, AIODNS_TIER_INDEX, path);
+  make(&wanted, path, &ns);
 }
 
 int command_index(int argc, char **argv)

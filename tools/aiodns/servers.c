@@ -76,6 +76,7 @@ static unsigned look(struct row rows[AIODNS_SERVERS_MAX])
 
   if (res_ninit(&state) == 0 && aiodns_conf_from_state(&conf, &state)) {
     aiodns_moment_get(&moment);
+    aiodns_in_force_look(&moment);
     aiodns_in_force_apply(&moment, &conf);
     aiodns_memory_known(&conf, &servers);
     uint64_t now_ns = aiodns_moment_boot_ns();
