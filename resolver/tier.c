@@ -332,8 +332,8 @@ static bool has_good_cache(const struct aiodns_tier *tier, uint64_t like, unsign
   struct aiodns_kernel_file file;
   struct aiodns_tier_id id;
   struct aiodns_cache cache;
-  uint64_t size;
-  int fd;
+  uint64_t size = 0;
+  int fd = -1;
 
   if (aiodns_tier_open(tier, AIODNS_TIER_CACHE, O_RDONLY, &fd, &id, &size) != AIODNS_TIER_GOOD)
     return false;
