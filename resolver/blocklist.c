@@ -28,7 +28,7 @@ static bool slide(struct aiodns_blocklist *list, size_t keep)
   size_t kept = lines->len - keep;
 
   if (keep > 0)
-    memmove(lines->buf, lines->buf + keep, kept);
+    memmove(lines->buf, lines->buf + (lines->len - kept), kept);
   lines->base += (off_t)keep;
   lines->pos -= keep;
   lines->len = kept;

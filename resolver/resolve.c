@@ -214,6 +214,7 @@ static void look_up_with(struct aiodns_result *result, struct aiodns_conf *conf,
   from.source = &memory;
   if (moment->said) {
     conf->follow = aiodns_memory_follow;
+    /* cppcheck-suppress autoVariables ; the configuration is not used behind this call */
     conf->follow_source = &memory;
   }
   if (aiodns_lookup_from_cache(conf, &from, family, text, name, as_is, result->answer, &verdict)) {
@@ -227,6 +228,7 @@ static void look_up_with(struct aiodns_result *result, struct aiodns_conf *conf,
   if (result->source == AIODNS_SOURCE_CACHE && result->outcome == AIODNS_ANSWER && text && !as_is &&
       aiodns_lists_are_steady(moment))
     aiodns_recent_put(moment, state, text, family, result, memory.facts);
+  conf->follow = NULL;
   aiodns_memory_done(&memory);
 }
 

@@ -238,10 +238,12 @@ static void read_names(const char *path)
 
   name_count = 0;
   while (file && fgets(line, sizeof line, file)) {
-    names = realloc(names, (name_count + 1) * sizeof *names);
+    char **more = realloc(names, (name_count + 1) * sizeof *names);
     line[strcspn(line, "\n")] = '\0';
-    if (!names || !(names[name_count++] = strdup(line)))
+    if (!more || !(more[name_count] = strdup(line)))
       abort();
+    names = more;
+    name_count++;
   }
   if (!file || fclose(file) != 0)
     exit(1);
