@@ -4,6 +4,7 @@
 #include "holder.h"
 #include "hosts.h"
 #include "index_build.h"
+#include "mix.h"
 #include "pattern.h"
 #include "random.h"
 #include "settings.h"
@@ -183,6 +184,28 @@ uint64_t aiodns_index_file_age_ms(void)
   return age_ns > 0 ? (uint64_t)age_ns / 1000000 : 0;
 }
 
+APART bool aiodns_index_is_current(const struct aiodns_index *index, uint64_t settings, uint64_t *ret_state)
+{
+  char path[AIODNS_PATTERN_PATH_MAX];
+  enum aiodns_index_kind kind;
+  uint64_t was, is, all = index->key[0];
+
+  for (uint32_t i = 0; i < index->source_count; i++) {
+    if (!aiodns_index_source(index, i, &kind, &was, path, sizeof path))
+      return false;
+    if (kind == AIODNS_INDEX_SETTINGS && settings != 0)
+      is = settings;
+    else if (!aiodns_filestate_at(path, &is))
+      is = AIODNS_FILESTATE_UNKNOWN;
+    if (is != was)
+      return false;
+    all = aiodns_mix(all + is);
+  }
+  if (ret_state)
+    *ret_state = all;
+  return index->source_count > 0;
+}
+
 /* ---- Making ---- */
 
 /* What is being made. */
@@ -340,24 +363,6 @@ static bool take_all(struct making *making)
   return true;
 }
 
-/* Whether all is as it was when it was looked at first. */
-static APART bool is_unchanged(const struct aiodns_index *index)
-{
-  char path[AIODNS_PATTERN_PATH_MAX];
-  enum aiodns_index_kind kind;
-  uint64_t was, is;
-
-  for (uint32_t i = 0; i < index->source_count; i++) {
-    if (!aiodns_index_source(index, i, &kind, &was, path, sizeof path))
-      return false;
-    if (!aiodns_filestate_at(path, &is))
-      is = AIODNS_FILESTATE_UNKNOWN;
-    if (is != was)
-      return false;
-  }
-  return true;
-}
-
 static bool write_all(int fd, const uint8_t *data, uint64_t size)
 {
   for (uint64_t at = 0; at < size;) {
@@ -379,7 +384,8 @@ static bool finish(struct making *making, int fd)
 
   if (!data)
     return false;
-  if (aiodns_index_attach(&index, data, size, boot) != AIODNS_CACHE_GOOD || !is_unchanged(&index)) {
+  if (aiodns_index_attach(&index, data, size, boot) != AIODNS_CACHE_GOOD ||
+      !aiodns_index_is_current(&index, 0, NULL)) {
     making->result = AIODNS_INDEX_UNSETTLED;
     return false;
   }

@@ -27,6 +27,12 @@ bool aiodns_index_file_same(uint32_t turn);
 /* How long ago the file was made that is mapped, in milliseconds; UINT64_MAX: none is. */
 uint64_t aiodns_index_file_age_ms(void);
 
+/*
+ * Whether it is of all its sources as they are: a stat(2) of each.  `settings` is the state of aiodns.conf,
+ * or 0 for that to be looked at, too.  *ret_state is one number for the state of all, or NULL.
+ */
+bool aiodns_index_is_current(const struct aiodns_index *index, uint64_t settings, uint64_t *ret_state);
+
 enum aiodns_index_made {
   AIODNS_INDEX_MADE,
   AIODNS_INDEX_TOO_LONG,  /* made, as one that says so */

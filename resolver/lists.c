@@ -2,7 +2,6 @@
 
 #include "in_force.h"
 #include "index_file.h"
-#include "mix.h"
 #include "pattern.h"
 #include "self.h"
 
@@ -44,29 +43,6 @@ enum {
 /* When this process may try again to make one. */
 static _Atomic uint32_t again_ms;
 
-/* Whether it is of all these files as they are; *ret is one number for the state of all. */
-static APART bool is_current(const struct aiodns_moment *moment, const struct aiodns_index *index,
-                             uint64_t *ret)
-{
-  char path[AIODNS_PATTERN_PATH_MAX];
-  enum aiodns_index_kind kind;
-  uint64_t was, is;
-
-  *ret = index->key[0];
-  for (uint32_t i = 0; i < index->source_count; i++) {
-    if (!aiodns_index_source(index, i, &kind, &was, path, sizeof path))
-      return false;
-    if (kind == AIODNS_INDEX_SETTINGS)
-      is = moment->settings;
-    else if (!aiodns_filestate_at(path, &is))
-      is = AIODNS_FILESTATE_UNKNOWN;
-    if (is != was)
-      return false;
-    *ret = aiodns_mix(*ret + is);
-  }
-  return index->source_count > 0;
-}
-
 enum held { HOLDS, LEFT_OUT, NOTHING };
 
 static enum held find_index(struct aiodns_moment *moment)
@@ -77,7 +53,7 @@ static enum held find_index(struct aiodns_moment *moment)
 
   aiodns_index_file_look();
   for (int i = 0; i < TRIES && aiodns_index_file_get(&index, &turn); i++) {
-    bool current = is_current(moment, &index, &state);
+    bool current = aiodns_index_is_current(&index, moment->settings, &state);
     if (!aiodns_index_file_same(turn))
       continue;
     if (!current)

@@ -306,8 +306,7 @@ static struct aiodns_verdict screen(struct aiodns_lookup *lookup, struct aiodns_
   const struct aiodns_sources *sources = &lookup->sources;
 
   if (verdict.outcome != AIODNS_ANSWER || !sources->cache.screen ||
-      !sources->cache.screen(sources->source, &lookup->candidate, lookup->query_count, lookup->type,
-                             lookup->answer))
+      !sources->cache.screen(sources->source, &lookup->candidate, lookup->query_count, lookup->answer))
     return verdict;
   for (unsigned i = 0; i < lookup->query_count; i++)
     aiodns_query_recalled(&lookup->query[i], false, false);

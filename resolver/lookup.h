@@ -86,7 +86,7 @@ struct aiodns_sources_cache {
    * Behind keep(): whether a name that led to these answers, of all questions of a candidate, is blocked;
    * then they have become what is said of such names.
    */
-  bool (*screen)(void *source, const struct aiodns_name *name, unsigned count, const uint16_t type[2],
+  bool (*screen)(void *source, const struct aiodns_name *name, unsigned count,
                  struct aiodns_answer answer[2]);
   /* All claims so far are given back; whether there were any. */
   bool (*settle)(void *source);

@@ -283,13 +283,11 @@ static bool has_blocked_name(struct aiodns_memory *memory, const struct aiodns_a
 }
 
 __attribute__((noinline)) bool aiodns_memory_screen(void *source, const struct aiodns_name *name,
-                                                    unsigned count, const uint16_t type[2],
-                                                    struct aiodns_answer answer[2])
+                                                    unsigned count, struct aiodns_answer answer[2])
 {
   struct aiodns_memory *memory = source;
   bool blocked = false;
 
-  (void)type;
   if (!aiodns_lists_have_rules(memory->moment))
     return false;
   for (unsigned i = 0; i < count && !blocked; i++)

@@ -86,7 +86,7 @@ unsigned aiodns_memory_recall(void *memory, const struct aiodns_name *name, cons
 
 /* As in struct aiodns_sources_cache, and for conf->follow. */
 bool aiodns_memory_screen(void *memory, const struct aiodns_name *name, unsigned count,
-                          const uint16_t type[2], struct aiodns_answer answer[2]);
+                          struct aiodns_answer answer[2]);
 enum aiodns_follow aiodns_memory_follow(void *memory, const struct aiodns_name *target);
 
 /* Whether somebody else asks this; waited: it was waited for, and is not to be any more. */

@@ -4,7 +4,8 @@
  * Any thread; what outlives a call, beside what the caller holds, are small static tables (filter.h,
  * moment.h, recent.h, left.h), read-only maps of the caches (shared.h), and a page of counters.  Uses 15.5
  * KiB of stack at the most, of the 16 that a thread must have for the module; allocates only for what a usual
- * answer does not need (answer.h, TCP).
+ * answer does not need (answer.h, TCP, fan.h, domains and lists of aiodns.conf, records of more than 256
+ * octets).
  */
 #ifndef AIODNS_RESOLVE_H
 #define AIODNS_RESOLVE_H

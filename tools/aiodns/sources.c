@@ -97,24 +97,6 @@ bool command_source_read(enum aiodns_item_kind kind, const char *path, struct co
 
 /* ---- The index ---- */
 
-/* As lookups see it (resolver/lists.c), each of whose sources is what it was. */
-static bool is_current(const struct aiodns_index *index)
-{
-  char path[AIODNS_PATTERN_PATH_MAX];
-  enum aiodns_index_kind kind;
-  uint64_t was, is;
-
-  for (uint32_t i = 0; i < index->source_count; i++) {
-    if (!aiodns_index_source(index, i, &kind, &was, path, sizeof path))
-      return false;
-    if (!aiodns_filestate_at(path, &is))
-      is = AIODNS_FILESTATE_UNKNOWN;
-    if (is != was)
-      return false;
-  }
-  return index->source_count > 0;
-}
-
 enum command_index_state command_index_look(struct aiodns_index *ret)
 {
   uint32_t turn;
@@ -122,7 +104,7 @@ enum command_index_state command_index_look(struct aiodns_index *ret)
   aiodns_index_file_look();
   if (!aiodns_index_file_get(ret, &turn))
     return COMMAND_INDEX_NONE;
-  if (!is_current(ret))
+  if (!aiodns_index_is_current(ret, 0, NULL))
     return COMMAND_INDEX_OLD;
   return ret->flags & AIODNS_INDEX_LEFT_OUT ? COMMAND_INDEX_LEFT_OUT : COMMAND_INDEX_CURRENT;
 }
