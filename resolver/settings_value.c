@@ -69,10 +69,11 @@ static bool parse_port(const char *text, in_port_t *ret)
 static uint32_t interface_by_name(const char *name, int *ret_error)
 {
   struct ifreq request = {0};
+  size_t len = strlen(name);
 
-  if (strlen(name) >= sizeof request.ifr_name)
+  if (len >= sizeof request.ifr_name)
     return 0;
-  strncpy(request.ifr_name, name, sizeof request.ifr_name - 1);
+  memcpy(request.ifr_name, name, len);
   int fd = aiodns_kernel_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC);
   if (fd < 0) {
     *ret_error = errno;
