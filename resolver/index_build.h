@@ -8,7 +8,7 @@
 
 #include "index.h"
 
-struct aiodns_index_draft; /* in index_build.c */
+struct aiodns_index_draft; /* in index_draft.h */
 
 /* NULL: no memory.  Then ENOMEM of any of the others is remembered, and told by _finish(). */
 struct aiodns_index_draft *aiodns_index_draft_new(const uint64_t key[2]);
