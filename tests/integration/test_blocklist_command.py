@@ -905,7 +905,8 @@ def test_on_the_disk_before_it_is_renamed(lists, old, tmp_path, can_trace):
     """fsync of the file, rename, fsync of the folder: for the list, and for what is known of it."""
     old.serve(NEW, ETag='"new"')
     log = tmp_path / "log"
-    assert lists("update", before=["strace", "-y", "-qq", "-o", log, "-e", "trace=write,fsync,renameat,renameat2"]).returncode == 0
+    assert lists("update", before=["strace", "-y", "-qq", "-o", log, "-e", "trace=write,fsync,renameat,renameat2",
+                                   "-e", "signal=none"]).returncode == 0
     calls = []
     for line in log.read_text().splitlines():
         name, path = re.match(r"(\w+)\(\d+<([^>]*)>", line).groups()

@@ -201,7 +201,7 @@ static enum result ask(struct update *update)
 
   if (fetch.fd < 0)
     return result;
-  switch (blocklist_fetch(&fetch)) {
+  switch (blocklist_fetch_apart(&fetch)) {
   case BLOCKLIST_FAILED:
     update->reason = blocklist_text("%s", fetch.reason);
     break;

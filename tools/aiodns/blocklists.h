@@ -143,6 +143,9 @@ enum blocklist_fetched { BLOCKLIST_SAME, BLOCKLIST_CAME, BLOCKLIST_FAILED };
 
 enum blocklist_fetched blocklist_fetch(struct blocklist_fetch *fetch);
 
+/* The same; by a process of the account _aiodns where this one is root's (blocklist_apart.c). */
+enum blocklist_fetched blocklist_fetch_apart(struct blocklist_fetch *fetch);
+
 /* ---- Bringing a list up to date (blocklist_update.c) ---- */
 
 struct blocklist_request {
