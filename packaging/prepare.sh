@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# What run, test and .ci/run share: finding and installing packages, building a preset.
-# Sourced, with `top` set to the checkout. Everything here speaks on stderr: stdout is the caller's.
+# What run, test, .ci/run and packaging/ share: finding and installing packages, building a preset, steps.
+# Sourced, with `top` set to the checkout. Everything here speaks on stderr (stdout is the caller's) but for steps.
 
 say() { printf 'aiodns: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
@@ -76,4 +76,28 @@ build()
   log=$(cmake --build "$dir" </dev/null 2>&1) ||
     { printf '%s\n' "$log" >&2; die "the build of the preset $preset failed"; }
   exec {lock}<&-
+}
+
+failed=() steps=0
+
+# step NAME COMMAND...: prints its name and its time. A failure, be it an exit, is noted, and the next step still runs.
+step()
+{
+  local name=$1 start=$SECONDS result=ok
+  shift
+  printf '\n=== %s\n' "$name"
+  ("$@") || { failed+=("$name"); result=FAILED; }
+  printf '=== %s: %s, %d s\n' "$name" "$result" $((SECONDS - start))
+  ((++steps))
+}
+
+# finish WHO: says how the steps went; fails if one did.
+finish()
+{
+  if ((${#failed[@]})); then
+    printf '\n%s: %d of %d steps failed in %d min: %s\n' "$1" ${#failed[@]} $steps $((SECONDS / 60)) \
+      "$(IFS=';'; echo "${failed[*]}")"
+    return 1
+  fi
+  printf '\n%s: all %d steps passed in %d min\n' "$1" $steps $((SECONDS / 60))
 }
