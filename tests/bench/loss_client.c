@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #ifdef LOSS_CARES
+#define CARES_NO_DEPRECATED /* select() is enough here */
 #include <ares.h>
 #include <sys/select.h>
 #endif
