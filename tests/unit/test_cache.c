@@ -295,7 +295,7 @@ static enum aiodns_cache_check attach(const void *header, size_t size)
   struct aiodns_cache ret = {.base = file};
   memset(file, 0, sizeof file);
   memcpy(file, header, sizeof(struct aiodns_cache_header));
-  const uint8_t *at = unit_on_cliff(file, size);
+  const uint8_t *at = unit_on_cliff(file, (size + 7) / 8 * 8); /* as in a map its words are aligned */
   enum aiodns_cache_check check = aiodns_cache_attach(&ret, at, size, cache_boot);
   assert_ptr_equal(ret.base, check == AIODNS_CACHE_GOOD ? at : file);
   return check;
