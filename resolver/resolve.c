@@ -423,6 +423,21 @@ bool aiodns_resolve_embeds_ipv4(const void *address)
   return IN6_IS_ADDR_V4MAPPED(&in6) || IN6_IS_ADDR_V4COMPAT(&in6) || IN6_IS_ADDR_UNSPECIFIED(&in6);
 }
 
+/* What hosts files have of an address.  The names of an IPv4-mapped one are those of the IPv4 address: that
+ * is how a server that listens for both families sees its clients. */
+static bool in_lists(struct aiodns_moment *moment, int family, const void *address,
+                     struct aiodns_answer *answer)
+{
+  struct in6_addr in6;
+
+  if (family == AF_INET6) {
+    memcpy(&in6, address, sizeof in6);
+    if (IN6_IS_ADDR_V4MAPPED(&in6))
+      return aiodns_lists_by_address(moment, AF_INET, in6.s6_addr + 12, answer);
+  }
+  return aiodns_lists_by_address(moment, family, address, answer);
+}
+
 void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state *state, int family,
                             const void *address)
 {
@@ -432,7 +447,7 @@ void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state 
   aiodns_moment_get(&moment);
   result_init(ret, 0, 0);
   aiodns_lists_look(&moment);
-  bool found = aiodns_lists_by_address(&moment, family, address, &ret->answer[0]);
+  bool found = in_lists(&moment, family, address, &ret->answer[0]);
   if (found) {
     end(ret, AIODNS_SOURCE_HOSTS, AIODNS_ANSWER);
     return;

@@ -2,6 +2,7 @@
 
 #include "name.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,7 +15,8 @@ enum {
   SPECIAL = 4, /* in place of all else; or behind it, one family alone: */
   SPECIAL_IPV4 = 8,
   SPECIAL_IPV6 = SPECIAL | SPECIAL_IPV4,
-  FILES = 16, /* all of the above */
+  MAPPED = 16,
+  FILES = 32, /* all of the above */
 };
 
 /* What answers may differ in. */
@@ -69,7 +71,34 @@ static void put(struct draft *draft, const char *text, size_t len)
   draft->len += len;
 }
 
-static void rewrite_line(struct draft *draft, const char *line, size_t len, bool nameless_too, bool long_too)
+/* The lines of an IPv4 address are those of the same address, mapped. */
+struct mapping {
+  const uint8_t *ipv4; /* NULL: of none */
+  char text[INET6_ADDRSTRLEN];
+};
+
+static bool is_mapped(const struct mapping *mapping, const char *word, size_t word_len)
+{
+  char text[INET6_ADDRSTRLEN];
+  struct in6_addr in6;
+  struct in_addr in;
+
+  if (!mapping->ipv4 || word_len >= sizeof text)
+    return false;
+  memcpy(text, word, word_len);
+  text[word_len] = '\0';
+  if (inet_pton(AF_INET, text, &in) != 1) {
+    if (inet_pton(AF_INET6, text, &in6) != 1 || (!IN6_IS_ADDR_V4MAPPED(&in6) && !IN6_IS_ADDR_LOOPBACK(&in6)))
+      return false;
+    in.s_addr = htonl(INADDR_LOOPBACK);
+    if (IN6_IS_ADDR_V4MAPPED(&in6))
+      memcpy(&in, in6.s6_addr + 12, sizeof in);
+  }
+  return memcmp(&in, mapping->ipv4, sizeof in) == 0;
+}
+
+static void rewrite_line(struct draft *draft, const char *line, size_t len, unsigned file,
+                         const struct mapping *mapping)
 {
   struct words words = words_of(line, len);
   const char *word;
@@ -77,24 +106,29 @@ static void rewrite_line(struct draft *draft, const char *line, size_t len, bool
   unsigned count = 0;
 
   while ((word_len = next_word(&words, &word)) > 0) {
-    if (!long_too && count > 0 && word_len >= AIODNS_NAME_TEXT_MAX)
+    if (file & LONG_NAME && count > 0 && word_len >= AIODNS_NAME_TEXT_MAX)
       continue;
+    if (count == 0 && is_mapped(mapping, word, word_len)) {
+      word = mapping->text;
+      word_len = strlen(word);
+    }
     if (count++ > 0)
       put(draft, " ", 1);
     put(draft, word, word_len);
   }
-  if (!nameless_too && count < 2)
+  if (file & NO_NAME && count < 2)
     draft->len = start;
   else
     put(draft, "\n", 1);
 }
 
-static void rewrite(struct draft *draft, const char *text, size_t len, bool nameless_too, bool long_too)
+static void rewrite(struct draft *draft, const char *text, size_t len, unsigned file,
+                    const struct mapping *mapping)
 {
   while (len > 0) {
     const char *newline = memchr(text, '\n', len);
     size_t line = newline ? (size_t)(newline - text) + 1 : len;
-    rewrite_line(draft, text, line, nameless_too, long_too);
+    rewrite_line(draft, text, line, file, mapping);
     text += line;
     len -= line;
   }
@@ -298,6 +332,8 @@ static enum rule first_of(unsigned file, unsigned allowed)
 {
   if (file & SPECIAL_IPV6)
     return RULE_SPECIAL;
+  if (file & MAPPED)
+    return RULE_HOSTS_MAPPED;
   if (file & NO_NAME)
     return RULE_HOSTS_NO_NAME;
   if (file & LONG_NAME)
@@ -320,16 +356,27 @@ static unsigned order_of(const struct hosts_question *question, const struct hos
              : 0;
 }
 
+static bool asks_for_mapped(const struct hosts_question *question)
+{
+  struct in6_addr in6;
+
+  memcpy(&in6, question->octets, sizeof in6);
+  return hosts_question_is_reverse(question) && question->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6);
+}
+
 /* glibc's answer to the file that some of them make of this one. */
 static bool ask_rewritten(unsigned file, const char *text, size_t len, const struct hosts_question *question,
                           hosts_ask_glibc *ask, void *context, struct hosts_answer *ret)
 {
   struct hosts_question rewritten = *question;
-  struct draft draft = {malloc(2 * len + 4 * sizeof question->name), 0};
+  struct mapping mapping = {.ipv4 = file & MAPPED ? question->octets + 12 : NULL};
+  /* The shortest line of an address, "::1", may become one of 22 octets, and so each four of the file. */
+  struct draft draft = {malloc(8 * len + 4 * sizeof question->name), 0};
 
   if (!draft.text)
     abort();
-  rewrite(&draft, text, len, !(file & NO_NAME), !(file & LONG_NAME));
+  inet_ntop(AF_INET6, question->octets, mapping.text, sizeof mapping.text);
+  rewrite(&draft, text, len, file, &mapping);
   if (file & SPECIAL_IPV6)
     put_localhost(&draft, &rewritten, file & SPECIAL_IPV6);
   bool asked = ask(context, draft.text, draft.len, &rewritten, ret);
@@ -347,6 +394,8 @@ enum rule hosts_rule_of(const char *text, size_t len, const struct hosts_questio
   for (unsigned file = 0; file < FILES && found == RULES; file++) {
     const struct hosts_answer *answer = file ? &rewritten : theirs;
     if (file & SPECIAL_IPV6 && !is_localhost(question->name))
+      continue;
+    if (file & MAPPED && !asks_for_mapped(question))
       break;
     if (file && !ask_rewritten(file, text, len, question, ask, context, &rewritten))
       break;

@@ -29,6 +29,7 @@ const char *const rule_name[RULES] = {
     [RULE_FAMILY_FAILED] = "family-failed",
     [RULE_DEAD_SERVER] = "dead-server",
     [RULE_HOSTS_ALIAS_ONCE] = "hosts-alias-once",
+    [RULE_HOSTS_MAPPED] = "hosts-mapped",
     [RULE_HOSTS_NO_NAME] = "hosts-no-name",
     [RULE_HOSTS_LONG_NAME] = "hosts-long-name",
     [RULE_HOSTS_TTL] = "hosts-ttl",

@@ -43,6 +43,7 @@ enum rule {
   RULE_DEAD_SERVER,
   /* Of hosts files: hosts_rules.h. */
   RULE_HOSTS_ALIAS_ONCE,
+  RULE_HOSTS_MAPPED,
   RULE_HOSTS_NO_NAME,
   RULE_HOSTS_LONG_NAME,
   RULE_HOSTS_TTL,

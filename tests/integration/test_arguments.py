@@ -7,7 +7,7 @@ import pytest
 
 import netns
 import scripted
-from lookups import ask, byaddr, byname, byname2, differences, every_way, gai, nameinfo
+from lookups import ask, ask_glibc, byaddr, byname, byname2, differences, every_way, gai, nameinfo
 
 A, AAAA = "198.51.100.1", "2001:db8:1::1"
 BOTH = {"A": [A], "AAAA": [AAAA]}
@@ -132,7 +132,7 @@ def test_idn_is_really_there(server):
 # -- Addresses.
 
 ADDRESSES = [*(f"198.51.100.{n}" for n in range(1, 12)), "127.0.0.1", "::1", "2001:db8:1::1", "2001:db8:1::2",
-             "192.0.2.77", "::ffff:198.51.100.1", "::ffff:192.0.2.77", "::198.51.100.1", "::198.51.100.11", "0.0.0.0",
+             "192.0.2.77", "::ffff:198.51.100.1", "::198.51.100.1", "::198.51.100.11", "0.0.0.0",
              "::", "255.255.255.255", "fe80::1", "fe80::1%lo", "ff02::1%lo"]
 NI_FLAGS = [flags for count in range(4) for flags in
             itertools.combinations(("NI_NAMEREQD", "NI_NUMERICHOST", "NI_NOFQDN", "NI_IDN"), count)]
@@ -163,3 +163,12 @@ def test_gethostbyaddr(net, server):
     addresses = [address for address in ADDRESSES if "%" not in address]
     assert differences(net, *(byaddr(address, static=True) for address in addresses),
                        *(byaddr(address) for address in addresses if address != "198.51.100.10")) == []
+
+
+def test_mapped_address_in_hosts(net):
+    """The IPv4 address's line is its line, too. Of glibc, 2.41 does the same, 2.36 does not."""
+    address = "::ffff:192.0.2.77"
+    expected = [{"name": "me.one.test", "aliases": ["me"], "addrs": [address]}, {"name": "me.one.test"}]
+    lookups = byaddr(address), nameinfo(address)
+    assert ask(*lookups) == expected
+    assert ask_glibc(net, *lookups) in (expected, [{"error": "HOST_NOT_FOUND", "status": 0}, {"error": "EAI_NONAME"}])
