@@ -54,7 +54,7 @@ def address_of(text):
         return None
     if mark:
         return False if address.version == 6 and scope and "\0" not in scope else None
-    return address.is_unspecified or str(address) in ("127.0.0.1", "::1")
+    return str(address) in ("0.0.0.0", "::", "127.0.0.1", "::1")  # is_unspecified says other things in Python 3.13
 
 
 @dataclasses.dataclass
