@@ -102,9 +102,14 @@ class Net:
         # A copy, since the build may be where other users cannot go.
         module = self.new_folder("module")
         shutil.copy(pathlib.Path(self.module_dir, "libnss_aiodns.so.2"), module)
+        folders = f"{module}\n"
+        if os.environ.get("AIODNS_MODULE32_DIR"):  # for 32-bit programs; the loader's cache tells the widths apart
+            module32 = self.new_folder("module32")
+            shutil.copy(pathlib.Path(os.environ["AIODNS_MODULE32_DIR"], "libnss_aiodns.so.2"), module32)
+            folders += f"{module32}\n"
         # Not LD_LIBRARY_PATH: the loader ignores it in programs with file capabilities.
         conf = self.folder / "ld.so.conf"
-        conf.write_text(f"{module}\ninclude /etc/ld.so.conf\n")
+        conf.write_text(f"{folders}include /etc/ld.so.conf\n")
         subprocess.run(["/sbin/ldconfig", "-X", "-i", "-C", "/etc/ld.so.cache", "-f", conf], check=True)
 
     def leave(self):

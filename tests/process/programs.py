@@ -64,12 +64,21 @@ class Client:
         self._process = subprocess.Popen([*before, how.pop("file", program("client"))], stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, text=True, env=clean_environment(env), **how)
 
-    def ask(self, how, what):
-        self._process.stdin.write(f"{how} {what}\n")
+        self.pid = self._process.pid  # of the program itself, unless the command before it forks
+
+    def tell(self, how, what):
+        self._told = f"{how} {what}"
+        self._process.stdin.write(f"{self._told}\n")
         self._process.stdin.flush()
+
+    def hear(self):
         answer = self._process.stdout.readline()
-        assert answer, f"the client died at {how} {what}, status {self._process.wait()}"
+        assert answer, f"the client died at {self._told}, status {self._process.wait()}"
         return answer.rstrip("\n")
+
+    def ask(self, how, what):
+        self.tell(how, what)
+        return self.hear()
 
     def __enter__(self):
         return self
