@@ -74,6 +74,17 @@ static void translate(struct hosts_question *ret)
   }
 }
 
+/* The same for addresses; an IPv4 address may stand in the end of an IPv6 one. */
+static bool is_link_local(const struct hosts_question *question)
+{
+  const uint8_t *octets = question->octets;
+
+  if (question->family == AF_INET6 && octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80)
+    return true;
+  octets += question->family == AF_INET6 ? 12 : 0;
+  return octets[0] == 169 && octets[1] == 254;
+}
+
 static void choose_address(struct hosts_question *ret, struct rng *rng, const struct hosts_file *file)
 {
   char text[HOSTS_ADDRESS_MAX];
@@ -84,7 +95,7 @@ static void choose_address(struct hosts_question *ret, struct rng *rng, const st
       found = parse(ret, file->address[rng_below(rng, file->addresses)]);
     else
       found = hosts_file_word(file, rng, text, sizeof text) && parse(ret, text);
-  if (!found)
+  if (!found || is_link_local(ret))
     parse(ret, rng_chance(rng, 500) ? "192.0.2.200" : "2001:db8::200");
   if (rng_chance(rng, 100))
     translate(ret);
