@@ -454,15 +454,14 @@ void aiodns_resolve_address(struct aiodns_result *ret, const struct __res_state 
   }
   if (out_of_memory(ret))
     return;
-  if (family == AF_INET6) {
-    struct in6_addr in6;
-    memcpy(&in6, address, sizeof in6);
-    if (aiodns_resolve_embeds_ipv4(address))
-      aiodns_name_from_address(&name, AF_INET, in6.s6_addr + 12);
-    else
-      aiodns_name_from_address(&name, AF_INET6, &in6);
-  } else {
-    aiodns_name_from_address(&name, AF_INET, address);
+  if (family == AF_INET6 && aiodns_resolve_embeds_ipv4(address)) {
+    family = AF_INET;
+    address = (const uint8_t *)address + 12;
+  }
+  aiodns_name_from_address(&name, family, address);
+  if (aiodns_special_is_link_local(family, address) && !aiodns_in_force_domain(&moment, &name)) {
+    end(ret, AIODNS_SOURCE_SPECIAL, AIODNS_NOT_MINE);
+    return;
   }
   look_up(ret, state, &moment, NULL, &name, AF_UNSPEC, true);
 }

@@ -44,6 +44,15 @@ enum aiodns_special aiodns_special_of(const struct aiodns_name *name)
   return AIODNS_SPECIAL_NONE;
 }
 
+bool aiodns_special_is_link_local(int family, const void *address)
+{
+  const uint8_t *octet = address;
+
+  if (family == AF_INET)
+    return octet[0] == 169 && octet[1] == 254;          /* 169.254.0.0/16 */
+  return octet[0] == 0xfe && (octet[1] & 0xc0) == 0x80; /* fe80::/10 */
+}
+
 bool aiodns_special_is_own(const char *name)
 {
   struct utsname own;

@@ -13,6 +13,10 @@ enum aiodns_special {
 
 enum aiodns_special aiodns_special_of(const struct aiodns_name *name);
 
+/* Whether an address is link-local: its names are mDNS's (RFC 6762 section 4).  family is AF_INET or
+ * AF_INET6. */
+bool aiodns_special_is_link_local(int family, const void *address);
+
 /* Whether it is this machine's own name: not ours to deny, since nss_myhostname may come after us. */
 bool aiodns_special_is_own(const char *name);
 

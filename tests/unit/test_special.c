@@ -2,6 +2,7 @@
 
 #include "special.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,6 +50,27 @@ static void special_names_are_told_by_their_last_label(void **state)
   }
 }
 
+static void link_local_addresses_are_told(void **state)
+{
+  static const struct {
+    const char *address;
+    bool is;
+  } rows[] = {
+      {"169.254.0.0", true},  {"169.254.255.255", true}, {"169.253.255.255", false}, {"169.255.0.0", false},
+      {"254.169.1.1", false}, {"10.0.0.1", false},       {"fe80::", true},           {"fe80::1", true},
+      {"febf::1", true},      {"fe7f::1", false},        {"fec0::1", false},         {"ff80::1", false},
+      {"::1", false},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    uint8_t address[16];
+    int family = strchr(rows[i].address, ':') ? AF_INET6 : AF_INET;
+    assert_int_equal(inet_pton(family, rows[i].address, address), 1);
+    if (aiodns_special_is_link_local(family, address) != rows[i].is)
+      fail_msg("%s", rows[i].address);
+  }
+}
+
 static void this_machines_own_name_is_told_whole_in_any_case(void **state)
 {
   char own[256], other[260];
@@ -75,6 +97,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(special_names_are_told_by_their_last_label),
+      cmocka_unit_test(link_local_addresses_are_told),
       cmocka_unit_test(this_machines_own_name_is_told_whole_in_any_case),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
