@@ -36,6 +36,16 @@ bool aiodns_filestate_at(const char *path, uint64_t *ret)
   return aiodns_filestate_and_size(path, ret, &size);
 }
 
+uint64_t aiodns_filestate_reliable(const char *path, uint64_t state)
+{
+  struct aiodns_kernel_file file;
+
+  return aiodns_kernel_stat(AT_FDCWD, path, &file) == 0 && aiodns_filestate_of(&file) == state &&
+                 aiodns_filestate_is_settled(&file, AIODNS_FILESTATE_SETTLE_NS)
+             ? state
+             : 0;
+}
+
 bool aiodns_filestate_is_settled(const struct aiodns_kernel_file *file, int64_t settle_ns)
 {
   struct timespec now;

@@ -25,6 +25,9 @@ bool aiodns_filestate_at(const char *path, uint64_t *ret);
 /* The same, with its size in octets; 0 of what is not there. */
 bool aiodns_filestate_and_size(const char *path, uint64_t *ret, uint64_t *ret_size);
 
+/* `state`, which the file was just seen in, if that will not be its state after another change; else 0. */
+uint64_t aiodns_filestate_reliable(const char *path, uint64_t state);
+
 /* Whether a change that is to come will give another state; `settle_ns` as above. */
 bool aiodns_filestate_is_settled(const struct aiodns_kernel_file *file, int64_t settle_ns);
 

@@ -32,18 +32,6 @@ static void share(const struct table *table)
   aiodns_words_write(&shared.sequence, shared.word, table, sizeof *table);
 }
 
-/* What comes after the look that gave this state has another one. */
-static uint64_t reliable(uint64_t state)
-{
-  struct aiodns_kernel_file file;
-
-  return aiodns_kernel_stat(AT_FDCWD, AIODNS_SETTINGS_PATH, &file) == 0 &&
-                 aiodns_filestate_of(&file) == state &&
-                 aiodns_filestate_is_settled(&file, AIODNS_FILESTATE_SETTLE_NS)
-             ? state
-             : 0;
-}
-
 /* `known`: *table is what is in force until now; what it becomes goes there. */
 static APART void read_file(uint64_t state, bool known, struct table *table)
 {
@@ -51,7 +39,7 @@ static APART void read_file(uint64_t state, bool known, struct table *table)
   struct aiodns_items items;
   bool first = atomic_load_explicit(&shared.sequence, memory_order_relaxed) == 0;
 
-  table->state = reliable(state);
+  table->state = aiodns_filestate_reliable(AIODNS_SETTINGS_PATH, state);
   if (aiodns_settings_read(&settings, &items, AIODNS_SETTINGS_PATH, NULL, NULL, NULL) ==
       AIODNS_SETTINGS_BAD) {
     if (errno && errno != EACCES && errno != EPERM) /* not the file's fault: next time it may be read */

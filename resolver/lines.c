@@ -83,13 +83,24 @@ int aiodns_lines_peek(struct aiodns_lines *lines)
   return c == '\n' || c == '\0' ? -1 : c;
 }
 
-bool aiodns_lines_next(struct aiodns_lines *lines)
+void aiodns_lines_take(struct aiodns_lines *lines)
+{
+  lines->pos++;
+}
+
+bool aiodns_lines_finish(struct aiodns_lines *lines)
 {
   while (lines->in_line && available(lines)) {
     const char *end = memchr(lines->buf + lines->pos, '\n', lines->len - lines->pos);
     lines->in_line = !end;
     lines->pos = end ? (size_t)(end - lines->buf) + 1 : lines->len;
   }
+  return !lines->in_line;
+}
+
+bool aiodns_lines_next(struct aiodns_lines *lines)
+{
+  aiodns_lines_finish(lines);
   lines->in_line = available(lines);
   lines->line_start = lines->base + (off_t)lines->pos;
   return lines->in_line;

@@ -56,6 +56,12 @@ size_t aiodns_lines_word(struct aiodns_lines *lines, char comment, char *buf, si
  * too. */
 int aiodns_lines_peek(struct aiodns_lines *lines);
 
+/* Takes the character that was peeked at, which is not -1. */
+void aiodns_lines_take(struct aiodns_lines *lines);
+
+/* Goes to the end of the current line. Whether there is a newline, as not every last line has. */
+bool aiodns_lines_finish(struct aiodns_lines *lines);
+
 /* Goes back to the first character of the current line. */
 void aiodns_lines_again(struct aiodns_lines *lines);
 

@@ -53,7 +53,7 @@ aiodns_memory_init(struct aiodns_memory *memory, const struct aiodns_conf *conf,
   memory->place = AIODNS_LEFT_NONE;
   aiodns_flight_init(&memory->flight);
 
-  memory->looked = memory->missed = false;
+  memory->looked = memory->missed = memory->blocked = false;
   memory->recalls = 0;
   memory->waits = memory->expired = memory->wakes = 0;
   memory->waits_for = memory->rings = 0;
@@ -244,7 +244,9 @@ static bool is_blocked(struct aiodns_memory *memory, const struct aiodns_name *n
     memory->ruled = (uint8_t)aiodns_lists_rules(memory->moment, name);
     memory->ruled_hash = hash;
   }
-  return memory->ruled == AIODNS_RULE_ITSELF;
+  bool blocked = memory->ruled == AIODNS_RULE_ITSELF;
+  memory->blocked |= blocked;
+  return blocked;
 }
 
 /* What is said of a blocked name, in place of any other answer. */

@@ -35,6 +35,7 @@ struct aiodns_memory {
   bool usable;                    /* there is a view: without, nothing is recalled or kept */
   bool looked;                    /* at tiers and view, by this lookup itself */
   bool foreign;                   /* a query left from somewhere else than the view says */
+  bool blocked;                   /* a name that this lookup came to is */
   bool writes;                    /* `own` can be claimed in, and stored into */
   uint64_t now_ns, began_ns;      /* as in struct aiodns_cache_wish; now_ns 0: to be read each time */
   struct aiodns_servers servers;

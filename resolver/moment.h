@@ -28,6 +28,7 @@ struct aiodns_moment {
   uint64_t settings; /* the same of /etc/aiodns.conf */
   uint32_t said;     /* what that says: in_force.h */
   uint32_t lists;    /* where hosts and rules are to be looked for: lists.h; 0: not looked at */
+  uint64_t behind;   /* who stands behind us in nsswitch.conf: behind.c; 0: not looked at */
   uint64_t conf;     /* the configuration that `view` was looked at for; 0: for none */
   struct aiodns_view view;
   uint32_t self; /* enum aiodns_self; it, uid and the tiers were looked at together with `view` */

@@ -1,5 +1,6 @@
 #include "resolve.h"
 
+#include "behind.h"
 #include "drive.h"
 #include "files.h"
 #include "in_force.h"
@@ -32,6 +33,7 @@ static void result_init(struct aiodns_result *result, uint8_t first_len, uint8_t
   result->error = 0;
   result->source = AIODNS_SOURCE_NONE;
   result->server = -1;
+  result->blocked = false;
   result->first = 0;
   aiodns_answer_init(&result->answer[0], first_len);
   aiodns_answer_init(&result->answer[1], second_len);
@@ -229,6 +231,7 @@ static void look_up_with(struct aiodns_result *result, struct aiodns_conf *conf,
       aiodns_lists_are_steady(moment))
     aiodns_recent_put(moment, state, text, family, result, memory.facts);
   conf->follow = NULL;
+  result->blocked |= memory.blocked;
   aiodns_memory_done(&memory);
 }
 
@@ -352,6 +355,14 @@ static void look_up_name(struct aiodns_result *result, const struct __res_state 
     result->outcome = AIODNS_NOT_MINE;
 }
 
+/* Whether a name that nobody knows is to be asked of a service behind this module. */
+static AIODNS_APART bool is_of_others(const struct aiodns_result *result, struct aiodns_moment *moment,
+                                      const char *name)
+{
+  return result->outcome == AIODNS_NO_NAME && !result->blocked && !strchr(name, '.') &&
+         aiodns_behind_knows(moment);
+}
+
 /* Whether the name is one that no server is asked about; then the result is complete. */
 static bool resolve_special(struct aiodns_result *result, const struct aiodns_moment *moment,
                             const char *name, const struct aiodns_name *wire, int family)
@@ -414,6 +425,8 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
   if (aliased && resolve_special(ret, &moment, alias, &wire, family))
     return;
   look_up_name(ret, state, &moment, aliased ? alias : name, &wire, family, twice);
+  if (is_of_others(ret, &moment, name))
+    ret->outcome = AIODNS_NOT_MINE;
 }
 
 bool aiodns_resolve_embeds_ipv4(const void *address)

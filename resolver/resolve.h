@@ -26,6 +26,7 @@ struct aiodns_result {
   int error; /* errno, for AIODNS_LOCAL */
   enum aiodns_source source;
   int server;     /* index of the one that answered, as in `_res`; -1 where no single one did */
+  bool blocked;   /* one of the names that the lookup came to is */
   unsigned first; /* index of the answer that comes first */
   /* Those with outcome ANSWER count, others are not to be read.  By name: IPv4, or the one family wanted;
    * then IPv6. */

@@ -99,17 +99,23 @@ class Net:
             self._loader_cache()
 
     def _loader_cache(self):
-        # A copy, since the build may be where other users cannot go.
-        module = self.new_folder("module")
-        shutil.copy(pathlib.Path(self.module_dir, "libnss_aiodns.so.2"), module)
-        folders = f"{module}\n"
+        # Copies, since the build may be where other users cannot go.
+        self._modules = [self.new_folder("module")]
+        shutil.copy(pathlib.Path(self.module_dir, "libnss_aiodns.so.2"), self._modules[0])
         if os.environ.get("AIODNS_MODULE32_DIR"):  # for 32-bit programs; the loader's cache tells the widths apart
-            module32 = self.new_folder("module32")
-            shutil.copy(pathlib.Path(os.environ["AIODNS_MODULE32_DIR"], "libnss_aiodns.so.2"), module32)
-            folders += f"{module32}\n"
+            self._modules.append(self.new_folder("module32"))
+            shutil.copy(pathlib.Path(os.environ["AIODNS_MODULE32_DIR"], "libnss_aiodns.so.2"), self._modules[1])
+        self._find_modules()
+
+    def add_module(self, file):
+        """Lets glibc find it."""
+        shutil.copy(file, self._modules[0])
+        self._find_modules()
+
+    def _find_modules(self):
         # Not LD_LIBRARY_PATH: the loader ignores it in programs with file capabilities.
         conf = self.folder / "ld.so.conf"
-        conf.write_text(f"{folders}include /etc/ld.so.conf\n")
+        conf.write_text("".join(f"{folder}\n" for folder in self._modules) + "include /etc/ld.so.conf\n")
         subprocess.run(["/sbin/ldconfig", "-X", "-i", "-C", "/etc/ld.so.cache", "-f", conf], check=True)
 
     def leave(self):

@@ -676,11 +676,20 @@ def test_doctor_looks_at_what_is_beside(run, name, mode):
 @pytest.mark.parametrize("line, level, says", [
     ("files aiodns [!UNAVAIL=return] dns", "ok", "names aiodns"),
     ("aiodns [!UNAVAIL=return] files myhostname dns", "ok", "names aiodns"),
-    ("files mdns4_minimal [NOTFOUND=return] aiodns [ !unavail = RETURN ] dns # [UNAVAIL=return]", "ok", "names aiodns"),
+    ("files mdns4_minimal [NOTFOUND=return] aiodns [ !unavail = RETURN ] dns", "ok", "names aiodns"),
+    ("files aiodns [!UNAVAIL=return] mdns4_minimal [NOTFOUND=return] dns mdns4", "ok", "names aiodns"),
     ("files aiodns [NOTFOUND=return TRYAGAIN=return] dns", "ok", "names aiodns"),
     ("files aiodns", "ok", "names aiodns"),
     ("files dns", "error", "does not name aiodns"),
-    ("files # aiodns", "error", "does not name aiodns"),
+    ("files #aiodns", "error", "does not name aiodns"),
+    ("files aiodns [!UNAVAIL=return] dns # wins", "warning", "`#' begins no comment"),
+    ("files aiodns [!UNAVAIL=return] dns [NOTFOUND=return] wins", "warning", "`wins' is not asked"),
+    ("files aiodns [!UNAVAIL=return] wins [NOTFOUND=return] mymachines dns", "warning", "`mymachines' is not asked"),
+    ("files aiodns [!SUCCESS=return] wins", "warning", "are not asked"),
+    ("files aiodns wins", "warning", "for a second time"),
+    ("files aiodns [NOTFOUND=stop] dns", "error", "cannot be read"),
+    ("files [NOTFOUND=return] [SUCCESS=return] aiodns", "error", "cannot be read"),
+    ("files aiodns" + " x" * 40, "error", "cannot be read"),
     ("files aiodns dns", "warning", "for a second time"),
     ("files aiodns [NOTFOUND=return] dns", "warning", "for a second time"),
     ("files aiodns [!UNAVAIL=continue] dns", "warning", "for a second time"),
@@ -693,14 +702,26 @@ def test_doctor_looks_at_what_is_beside(run, name, mode):
 ])
 def test_doctor_reads_nsswitch(run, net, line, level, says):
     net.service(line)
-    (found, text), = about(run("doctor"), "/etc/nsswitch.conf:5", "/etc/nsswitch.conf")
+    findings = about(run("doctor"), "/etc/nsswitch.conf:5", "/etc/nsswitch.conf")
+    (found, text), = [finding for finding in findings if finding[0] != "ok"] or findings
     assert (found, says in text) == (level, True), text
     assert "line 5" in text or about(run("doctor"), "/etc/nsswitch.conf:5")
+
+
+def test_doctor_says_what_goes_on_to_those_behind_us(run, net):
+    net.service("files aiodns [!UNAVAIL=return] mymachines dns wins")
+    assert [(level, text.partition(";")[0]) for level, text in about(run("doctor"), "/etc/nsswitch.conf:5")] == [
+        ("ok", "names without dots that the servers do not know go on to `mymachines'"),
+        ("ok", "names without dots that the servers do not know go on to `wins'"),
+        ("ok", "the hosts line names aiodns, and rightly")]
 
 
 def test_doctor_and_other_nsswitch_files(run, net):
     net.write("nsswitch.conf", "hosts: files dns\n\n  hosts:\taiodns [!UNAVAIL=return]\nhostsx: dns\n")
     assert about(run("doctor"), "/etc/nsswitch.conf:3") == [("ok", "the hosts line names aiodns, and rightly")]
+    net.write("nsswitch.conf", "hosts: aiodns\nhosts: files")
+    assert about(run("doctor"), "/etc/nsswitch.conf:1") == [("ok", "the hosts line names aiodns, and rightly")]
+    assert "line 2: no newline" in about(run("doctor"), "/etc/nsswitch.conf")[0][1]
     net.write("nsswitch.conf", "passwd: files\n")
     assert "has no hosts line" in about(run("doctor"), "/etc/nsswitch.conf")[0][1]
     net.write("nsswitch.conf", b"hosts: \x1b[31m aiodns" + b" x" * 3000)

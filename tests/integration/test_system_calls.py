@@ -87,6 +87,8 @@ KINDS = {
     "both": twice("both", "one.test", "SUCCESS"),
     "reverse": twice("addr", "198.51.100.1", "SUCCESS"),
     "nobody": twice("inet", "nobody.test.", "NOTFOUND"),
+    "no-dots": twice("inet", "nobody", "NOTFOUND", more="search a.test\n"),
+    "no-dots-first": Kind(ONE, TICK, ("inet", "nobody", "NOTFOUND"), more="search a.test\n"),
     "search": twice("inet", "host", "SUCCESS", more="search a.test b.test c.test\n"),
     "long-search": twice("inet", "host", "SUCCESS", more="search " + " ".join(f"{c}.test" for c in "abdefgh") + "\n"),
     "alias": twice("inet", "nick", "SUCCESS", aliases=True),

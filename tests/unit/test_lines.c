@@ -143,6 +143,27 @@ static void peeking_takes_nothing(void **state)
   aiodns_lines_close(&lines);
 }
 
+static void a_line_without_its_newline_is_told(void **state)
+{
+  (void)state;
+  open_text("one two\nthree\n\nfour");
+  assert_true(aiodns_lines_next(&lines));
+  aiodns_lines_take(&lines);
+  assert_word(0, "ne");
+  assert_true(aiodns_lines_finish(&lines));
+  assert_int_equal(aiodns_lines_peek(&lines), -1);
+  assert_true(aiodns_lines_next(&lines));
+  assert_word(0, "three");
+  assert_true(aiodns_lines_finish(&lines));
+  assert_true(aiodns_lines_next(&lines));
+  assert_true(aiodns_lines_finish(&lines));
+  assert_true(aiodns_lines_next(&lines));
+  assert_word(0, "four");
+  assert_false(aiodns_lines_finish(&lines));
+  assert_false(aiodns_lines_next(&lines));
+  aiodns_lines_close(&lines);
+}
+
 static void a_line_can_be_read_again(void **state)
 {
   (void)state;
@@ -292,6 +313,7 @@ int main(void)
       TEST(a_nul_ends_the_words_of_its_line_alone),
       TEST(a_word_that_does_not_fit_is_cut_and_counted_whole),
       TEST(peeking_takes_nothing),
+      TEST(a_line_without_its_newline_is_told),
       TEST(a_line_can_be_read_again),
       TEST(lines_longer_than_the_buffer_are_whole),
       TEST(lines_are_passed_over_whatever_their_length),

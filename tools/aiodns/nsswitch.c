@@ -1,91 +1,31 @@
 #include "command.h"
 #include "doctor.h"
 
-#include <ctype.h>
+#include "behind.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What nsswitch.conf(5) can make depend on a service's result. */
-enum status { STATUS_SUCCESS, STATUS_NOTFOUND, STATUS_UNAVAIL, STATUS_TRYAGAIN, STATUSES };
-
-static const char *const status_name[STATUSES] = {"SUCCESS", "NOTFOUND", "UNAVAIL", "TRYAGAIN"};
-
-enum { SERVICES_MAX = 32, NAME_MAX_LEN = 63, WORD_MAX = 32 };
-
-struct service {
-  char name[NAME_MAX_LEN + 1];
-  bool returns[STATUSES]; /* the services behind it are not asked */
-};
+enum { SERVICES_MAX = 32 };
 
 struct services {
   unsigned count;
-  struct service service[SERVICES_MAX];
+  struct aiodns_nsswitch_service service[SERVICES_MAX];
 };
 
 static const char advice[] = "hosts: files aiodns [!UNAVAIL=return] dns";
 
-static void skip_blanks(const char **at)
+/* The rest of a line; how it ends. */
+static enum aiodns_nsswitch read_services(struct aiodns_lines *lines, struct services *ret)
 {
-  while (isspace((unsigned char)**at))
-    ++*at;
-}
+  enum aiodns_nsswitch found;
 
-/* Letters; returns how many there were. */
-static size_t read_word(const char **at, char ret[WORD_MAX])
-{
-  size_t len = 0;
-
-  for (; isalpha((unsigned char)**at) && len < WORD_MAX - 1; ++*at)
-    ret[len++] = **at;
-  ret[len] = '\0';
-  return len;
-}
-
-/* One STATUS=ACTION; false for a mistake. */
-static bool read_action(const char **at, bool returns[STATUSES])
-{
-  char name[WORD_MAX], action[WORD_MAX];
-  bool inverted = **at == '!';
-
-  *at += inverted;
-  if (read_word(at, name) == 0)
-    return false;
-  skip_blanks(at);
-  if (*(*at)++ != '=')
-    return false;
-  skip_blanks(at);
-  if (read_word(at, action) == 0)
-    return false;
-  for (unsigned i = 0; i < STATUSES; i++)
-    if ((strcasecmp(name, status_name[i]) == 0) != inverted)
-      returns[i] = strcasecmp(action, "return") == 0;
-  skip_blanks(at);
-  return true;
-}
-
-/* `service [STATUS=ACTION ...] service ...`, to its end; false for a mistake. */
-static bool read_services(const char *at, struct services *ret)
-{
   ret->count = 0;
-  for (skip_blanks(&at); *at; skip_blanks(&at)) {
-    if (*at == '[' || ret->count == SERVICES_MAX)
-      return false;
-    struct service *service = &ret->service[ret->count++];
-    size_t len = strcspn(at, " \t\n\v\f\r[");
-    *service = (struct service){.returns = {[STATUS_SUCCESS] = true}};
-    memcpy(service->name, at, len < NAME_MAX_LEN ? len : NAME_MAX_LEN);
-    at += len;
-    skip_blanks(&at);
-    if (*at != '[')
-      continue;
-    at++;
-    for (skip_blanks(&at); *at != ']';)
-      if (!*at || !read_action(&at, service->returns))
-        return false;
-    at++;
-  }
-  return true;
+  while ((found = aiodns_nsswitch_service(lines, &ret->service[ret->count])) == AIODNS_NSSWITCH_SERVICE)
+    if (++ret->count == SERVICES_MAX)
+      return AIODNS_NSSWITCH_BAD;
+  return found;
 }
 
 static int find(const struct services *services, const char *name)
@@ -103,10 +43,46 @@ static int find_rival(const struct services *services)
   return dns < 0 || (resolve >= 0 && resolve < dns) ? resolve : dns;
 }
 
-static bool ends_with_not_found(const struct service *service)
+static bool ends_with_not_found(const struct aiodns_nsswitch_service *service)
 {
   /* Those for multicast DNS say so of the names below .local only. */
-  return service->returns[STATUS_NOTFOUND] && strncmp(service->name, "mdns", 4) != 0;
+  return service->returns & AIODNS_NSSWITCH_NOTFOUND && strncmp(service->name, "mdns", 4) != 0;
+}
+
+/* The services that may know names without dots, as far as they are asked. */
+static void judge_behind(struct doctor *doctor, const char *place, const struct services *services, int own)
+{
+  const char *ends = NULL;
+
+  for (unsigned i = (unsigned)own + 1; i < services->count; i++) {
+    const struct aiodns_nsswitch_service *service = &services->service[i];
+    enum aiodns_behind becomes = aiodns_behind_of(service);
+    if (becomes == AIODNS_BEHIND_KNOWS && ends)
+      doctor_finding(
+          doctor, DOCTOR_WARNING, place,
+          "`%s' is not asked for names that the servers do not know: `%s' before it ends lookups with "
+          "[NOTFOUND=return]",
+          service->name, ends);
+    else if (becomes == AIODNS_BEHIND_KNOWS && service->name[0] != '#')
+      doctor_finding(
+          doctor, DOCTOR_OK, place,
+          "names without dots that the servers do not know go on to `%s'; for its names with dots it "
+          "has to stand before aiodns",
+          service->name);
+    if (!ends && becomes != AIODNS_BEHIND_PASSES && service->returns & AIODNS_NSSWITCH_NOTFOUND)
+      ends = service->name;
+  }
+}
+
+static void judge_comment(struct doctor *doctor, const char *place, const struct services *services)
+{
+  for (unsigned i = 0; i < services->count; i++)
+    if (services->service[i].name[0] == '#') {
+      doctor_finding(doctor, DOCTOR_WARNING, place,
+                     "`%s' begins no comment there: the C library takes what follows for services",
+                     services->service[i].name);
+      return;
+    }
 }
 
 static void judge(struct doctor *doctor, const char *path, unsigned line, const struct services *services)
@@ -121,7 +97,7 @@ static void judge(struct doctor *doctor, const char *path, unsigned line, const 
     free(place);
     return;
   }
-  const struct service *service = &services->service[own];
+  const struct aiodns_nsswitch_service *service = &services->service[own];
   enum doctor_level worst = doctor->worst;
   doctor->worst = DOCTOR_OK;
   if (rival >= 0 && rival < own)
@@ -135,15 +111,17 @@ static void judge(struct doctor *doctor, const char *path, unsigned line, const 
           services->service[i].name);
   if (own == (int)services->count - 1)
     ; /* nobody is behind it */
-  else if (service->returns[STATUS_UNAVAIL])
+  else if (service->returns & AIODNS_NSSWITCH_UNAVAIL)
     doctor_finding(doctor, DOCTOR_WARNING, place,
                    "aiodns leaves names to the services behind it, and these are not asked: write `aiodns "
                    "[!UNAVAIL=return]'");
-  else if (!service->returns[STATUS_NOTFOUND] || !service->returns[STATUS_TRYAGAIN] ||
-           !service->returns[STATUS_SUCCESS])
+  else if (service->returns != (AIODNS_NSSWITCH_ALL & ~AIODNS_NSSWITCH_UNAVAIL))
     doctor_finding(doctor, DOCTOR_WARNING, place,
                    "names that aiodns has not found are asked for a second time by the services behind it: "
                    "write `aiodns [!UNAVAIL=return]'");
+  else
+    judge_behind(doctor, place, services, own);
+  judge_comment(doctor, place, services);
   if (doctor->worst == DOCTOR_OK)
     doctor_finding(doctor, DOCTOR_OK, place, "the hosts line names aiodns, and rightly");
   if (worst > doctor->worst)
@@ -151,53 +129,53 @@ static void judge(struct doctor *doctor, const char *path, unsigned line, const 
   free(place);
 }
 
-/* What follows `hosts:`, or NULL. */
-static const char *hosts_line(char *line)
-{
-  static const char name[] = "hosts";
-  const char *at = line;
+/* Where lookups find the line; `number` of it is 0 if there is none. */
+struct found {
+  struct services services;
+  unsigned number;
+};
 
-  line[strcspn(line, "#")] = '\0';
-  skip_blanks(&at);
-  if (strncmp(at, name, sizeof name - 1) != 0)
-    return NULL;
-  at += sizeof name - 1;
-  skip_blanks(&at);
-  return *at == ':' ? at + 1 : NULL;
+/* False: there is a mistake, in the line whose number ret->number is. */
+static bool read_file(struct doctor *doctor, const char *path, struct aiodns_lines *lines, struct found *ret)
+{
+  struct services read;
+
+  ret->number = 0;
+  for (unsigned at = 0; aiodns_nsswitch_next(lines, &at);) {
+    switch (read_services(lines, &read)) {
+    case AIODNS_NSSWITCH_CUT:
+      doctor_finding(doctor, DOCTOR_ERROR, path,
+                     "line %u: no newline is at its end, so that the C library passes the hosts line over",
+                     at);
+      continue;
+    case AIODNS_NSSWITCH_END:
+      break;
+    default:
+      ret->number = at;
+      return false;
+    }
+    ret->services = read; /* the last one counts */
+    ret->number = at;
+  }
+  return true;
 }
 
 void doctor_nsswitch(struct doctor *doctor, const char *path)
 {
-  FILE *file = fopen(path, "re");
-  char *line = NULL;
-  size_t room = 0;
-  unsigned number = 0, found = 0;
-  struct services services, read;
+  struct aiodns_lines lines;
+  struct found found;
 
-  if (!file) {
+  if (!aiodns_lines_open(&lines, path)) {
     doctor_finding(doctor, DOCTOR_ERROR, path, "cannot be read: %s: it needs a line `%s'", strerror(errno),
                    advice);
     return;
   }
-  while (getline(&line, &room, file) >= 0) {
-    number++;
-    const char *text = hosts_line(line);
-    if (!text)
-      continue;
-    if (read_services(text, &read)) { /* the last one counts */
-      services = read;
-      found = number;
-      continue;
-    }
-    doctor_finding(doctor, DOCTOR_ERROR, path, "line %u: the hosts line cannot be read: write `%s'", number,
-                   advice);
-    found = 0;
-    break;
-  }
-  if (found)
-    judge(doctor, path, found, &services);
-  else if (feof(file))
+  if (!read_file(doctor, path, &lines, &found))
+    doctor_finding(doctor, DOCTOR_ERROR, path, "line %u: the hosts line cannot be read: write `%s'",
+                   found.number, advice);
+  else if (found.number)
+    judge(doctor, path, found.number, &found.services);
+  else
     doctor_finding(doctor, DOCTOR_ERROR, path, "has no hosts line: it needs `%s'", advice);
-  free(line);
-  (void)fclose(file);
+  aiodns_lines_close(&lines);
 }
