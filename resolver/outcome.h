@@ -9,7 +9,8 @@ enum aiodns_outcome {
   AIODNS_NO_DATA,  /* the name exists, without a record of the wanted type */
   AIODNS_FAILED,   /* the servers were silent, unreachable, or answered with an error */
   AIODNS_LOCAL,    /* this process is out of descriptors or memory; an errno says which */
-  AIODNS_UNUSABLE, /* this process may not have sockets or random numbers */
+  AIODNS_UNUSABLE, /* this process may not have sockets or random numbers, or others may know more than
+                      servers that failed */
   AIODNS_NOT_MINE, /* the name belongs to another service of nsswitch.conf(5) */
 };
 

@@ -355,12 +355,15 @@ static void look_up_name(struct aiodns_result *result, const struct __res_state 
     result->outcome = AIODNS_NOT_MINE;
 }
 
-/* Whether a name that nobody knows is to be asked of a service behind this module. */
-static AIODNS_APART bool is_of_others(const struct aiodns_result *result, struct aiodns_moment *moment,
-                                      const char *name)
+/* A name that nobody knows, or that no server could be asked of, may be known by a service behind this
+ * module. */
+static AIODNS_APART void leave_to_others(struct aiodns_result *result, struct aiodns_moment *moment,
+                                         const char *name)
 {
-  return result->outcome == AIODNS_NO_NAME && !result->blocked && !strchr(name, '.') &&
-         aiodns_behind_knows(moment);
+  if ((result->outcome != AIODNS_NO_NAME && result->outcome != AIODNS_FAILED) || result->blocked ||
+      strchr(name, '.') || !aiodns_behind_knows(moment))
+    return;
+  result->outcome = result->outcome == AIODNS_FAILED ? AIODNS_UNUSABLE : AIODNS_NOT_MINE;
 }
 
 /* Whether the name is one that no server is asked about; then the result is complete. */
@@ -425,8 +428,7 @@ void aiodns_resolve_name(struct aiodns_result *ret, const struct __res_state *st
   if (aliased && resolve_special(ret, &moment, alias, &wire, family))
     return;
   look_up_name(ret, state, &moment, aliased ? alias : name, &wire, family, twice);
-  if (is_of_others(ret, &moment, name))
-    ret->outcome = AIODNS_NOT_MINE;
+  leave_to_others(ret, &moment, name);
 }
 
 bool aiodns_resolve_embeds_ipv4(const void *address)

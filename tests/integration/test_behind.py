@@ -26,7 +26,7 @@ BEFORE = "files known aiodns [!UNAVAIL=return] dns"
 CUT_OFF = "files aiodns [!UNAVAIL=return] dns [NOTFOUND=return] known"
 MDNS = "files aiodns [!UNAVAIL=return] mdns4_minimal [NOTFOUND=return] dns mdns4"  # modules that are not there
 
-RECORDS = {"empty": {"TXT": ["text"]}, "fails": "SERVFAIL", "here.corp.test": {"A": ["198.51.100.1"]},
+RECORDS = {"empty": {"TXT": ["text"]}, "fails": "SERVFAIL", "lost": "SERVFAIL", "here.corp.test": {"A": ["198.51.100.1"]},
            "2.1.254.169.in-addr.arpa": {"PTR": ["of-dns.test."]}}
 
 
@@ -111,6 +111,19 @@ def test_a_blocked_name_is_for_nobody(net, rule):
 def test_a_name_that_exists_without_addresses_is_ours(net, server):
     assert ask(BEHIND, gai("empty"), net=net) == NO_DATA
     assert by_dns(server, "empty") == 0
+
+
+def test_what_servers_fail_to_say_is_for_those_behind_us(net, server):
+    """Containers are there without any server."""
+    for line in (BEHIND, LAST, BEFORE):
+        assert ask(line, gai("lost", "inet"), byname2("lost", "inet6"), net=net) == \
+            [{"addrs": [WEB4], "canon": None}, {"name": "lost", "aliases": [], "addrs": [WEB6]}]
+    assert ask(BEHIND, gai("fails"), net=net) == FAILED  # `dns` is the last one, and says the same
+    asked = by_dns(server, "fails")
+    assert asked > 0
+    assert ask(ENDS, gai("fails"), gai("lost"), net=net) == [FAILED, FAILED]
+    assert ask(CUT_OFF, gai("fails"), net=net) == FAILED
+    assert by_dns(server, "fails") == asked
 
 
 def test_an_alias_that_leads_nowhere_leaves_its_name(net):
