@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 static const uint64_t key[2] = {0x0123456789abcdef, 0xfedcba9876543210};
-static const uint8_t boot[AIODNS_CACHE_BOOT_LEN] = "this is the boot";
+static const uint8_t boot[AIODNS_CACHE_BOOT_LEN] = {'t', 'h', 'i', 's', ' ', 'i', 's', ' ',
+                                                    't', 'h', 'e', ' ', 'b', 'o', 'o', 't'};
 
 /* ---- System calls as the linker's --wrap gives them to the core ---- */
 
