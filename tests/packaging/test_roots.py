@@ -6,8 +6,8 @@ import os
 import pathlib
 import random
 import re
+import subprocess
 import tempfile
-import threading
 
 import pytest
 
@@ -77,7 +77,7 @@ def earlier(packages):
 # ---- README ----
 
 def readme(heading):
-    """The commands of the code blocks below a heading, up to the next way for another kind of system."""
+    """The lines of the code blocks below a heading."""
     section = re.search(rf"(?ms)^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", (TOP / "README.md").read_text())
     assert section, f'README.md: expected a section "## {heading}"'
     lines = re.findall("(?m)^    (.+)$", section[1])
@@ -103,6 +103,34 @@ def test_readme(fresh):
         fresh.run(line)
     assert fresh.nsswitch == before
     assert fresh.status("aiodns") == fresh.status("libnss-aiodns") == ""
+    fresh.resolves("dns")
+
+
+def test_readme_by_hand(fresh):
+    """The same for other systems: what cmake does happens outside, with DESTDIR; all else inside."""
+    before, line = fresh.listing(NOT_OURS), fresh.nsswitch
+    for command in [line for line in readme("Installing") if line.startswith("cmake ")]:
+        for part in command.split(" && "):
+            if not part.startswith("cmake "):
+                fresh.run(part)
+            elif "--install" in part:  # that it is built is tests/packaging/roots's doing
+                subprocess.run(part, shell=True, check=True, cwd=TOP, stdout=subprocess.DEVNULL,
+                               env={**os.environ, "DESTDIR": str(fresh.root)})
+    by_hand, = [line for line in readme("Installing") if line.startswith("hosts:")]
+    fresh.write("/etc/nsswitch.conf", hosts(by_hand)(line))
+    fresh.resolves("aiodns", cached=True)
+    fresh.run(["aiodns", "doctor"])
+    fresh.write("/etc/nsswitch.conf", line)
+    fresh.run("mkdir /build/release")
+    fresh.write("/build/release/install_manifest.txt", (TOP / "build/release/install_manifest.txt").read_text())
+    commands = [line for line in readme("Backing out") if not line.startswith("apt ")]
+    assert len(commands) >= 2, "expected the commands that remove files by hand"
+    for command in commands:
+        fresh.run(command)
+    after = fresh.listing(NOT_OURS)
+    # Folders that were made for the files stay.
+    assert {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)
+            and not after.get(path, " ")[0].startswith("d")} == set()
     fresh.resolves("dns")
 
 
