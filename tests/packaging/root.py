@@ -15,8 +15,9 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 RELEASES = {"12": "bookworm", "13": "trixie", "14": "forky"}
 SCRIPTS = pathlib.Path("/usr/share/debootstrap/scripts")
 MIRROR = "http://deb.debian.org/debian"
-# What apt here knows of the way to the mirror.
-APT_SETTINGS = ("Acquire::http", "Acquire::https", "Acquire::Check", "Acquire::Retries")
+# What apt here knows of the way to the mirror; and what is downloaded stays, for who needs it without a network.
+APT_SETTINGS = ("Acquire::http", "Acquire::https", "Acquire::ftp", "Acquire::Check", "Acquire::Retries", "Acquire::Force")
+APT_OWN = ('Binary::apt::APT::Keep-Downloaded-Packages "true";', 'APT::Get::Assume-Yes "true";')
 
 # As root: $1 is overlay's lower folders, $2 the folder with upper, work and root. It ends as the first process of a system whose
 # real root (pivot_root, so that user namespaces work in it) is the overlay; HOST_NETWORK leaves it the machine's network.
@@ -125,7 +126,7 @@ def base(release):
     (where / "etc/resolv.conf").write_text("")
     (where / "etc/apt/sources.list").write_text(f"deb {mirror} {name} main\n")
     settings = [line for line in _logged(["apt-config", "dump"]).splitlines() if line.startswith(APT_SETTINGS)]
-    (where / "etc/apt/apt.conf.d/99machine").write_text("\n".join(settings) + "\n")
+    (where / "etc/apt/apt.conf.d/99tests").write_text("\n".join([*settings, *APT_OWN]) + "\n")
     ready.touch()
     return where
 

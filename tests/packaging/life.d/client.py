@@ -1,7 +1,8 @@
 """What each client of the day does the same: what names there are, when to pause and to stop, counts and failures.
 
 /run/life/names has a name and its addresses a line. A client looks at /run/life/stop and /run/life/pause, and writes to
-/run/life/out: failures as they happen into NAME.failed, one a line, its number of lookups into NAME.count.
+/run/life/out: failures as they happen into NAME.failed, one a line, its number of lookups into NAME.count, and
+those in Python the slowest one into NAME.slowest.
 """
 
 import pathlib
@@ -27,7 +28,7 @@ def names(kind=None):
 
 class Client:
     def __init__(self, name):
-        self.name, self.count = name, 0
+        self.name, self.count, self.slowest_s = name, 0, 0.0
         self._lock = threading.Lock()
 
     def done(self, lookups=1):
@@ -50,12 +51,17 @@ class Client:
             time.sleep(pause_s)
 
     def look_up(self, name, expected, family=socket.AF_UNSPEC):
+        start = time.monotonic()
         try:
             found = {entry[4][0] for entry in socket.getaddrinfo(name, 80, family, socket.SOCK_STREAM)}
             if found != expected:
                 self.failed(name, f"{sorted(found)} in the place of {sorted(expected)}")
         except OSError as error:
             self.failed(name, error)
+        taken = time.monotonic() - start
+        if taken > self.slowest_s:
+            self.slowest_s = taken
+            (OUT / f"{self.name}.slowest").write_text(f"{taken:.3f} s, {name}, at {time.strftime('%H:%M:%S')}\n")
         self.done()
 
     def absent(self, name):
