@@ -37,7 +37,7 @@ enum aiodns_index_made {
   AIODNS_INDEX_MADE,
   AIODNS_INDEX_TOO_LONG,  /* made, as one that says so */
   AIODNS_INDEX_UNSETTLED, /* a file is changing, or just has */
-  AIODNS_INDEX_FAILED,    /* errno; EEXIST: another process is at it */
+  AIODNS_INDEX_FAILED,    /* errno; EEXIST: another process is at it; or the machine is busy */
 };
 
 /*
