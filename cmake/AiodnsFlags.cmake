@@ -46,13 +46,16 @@ if(NOT AIODNS_SANITIZE AND NOT AIODNS_COVERAGE AND NOT AIODNS_FUZZ AND NOT CMAKE
   include(CheckIPOSupported)
   check_ipo_supported(RESULT CMAKE_INTERPROCEDURAL_OPTIMIZATION LANGUAGES C)
   set(AIODNS_FAST -O3)
+  if(CMAKE_INTERPROCEDURAL_OPTIMIZATION AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-ffat-lto-objects) # machine code, too: tests/ links that, which is quick
+  endif()
 endif()
 
 if(AIODNS_SANITIZE)
   add_compile_options(-fsanitize=${AIODNS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   # A sanitizer's own symbols come from the program at run time.
   add_link_options(-fsanitize=${AIODNS_SANITIZE} -Wl,-z,undefs)
-else()
+elseif(NOT CMAKE_C_FLAGS MATCHES "-D_FORTIFY_SOURCE") # what a distribution has chosen stays
   add_compile_options($<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE>
                       $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
 endif()
