@@ -317,8 +317,8 @@ def test_upgrade_by_apt(fresh, earlier):
 
 # ---- Beside others ----
 
-# In which order they stand, whatever was installed first; and what each of them puts in. mdns4_minimal and myhostname are
-# after us in one order of installation, before us in the other: names that are theirs are UNAVAIL to us, which goes on.
+# What each of them puts in. mdns4_minimal and myhostname stand behind us when they came later: names that are theirs are
+# UNAVAIL to us, and glibc goes on. mymachines then is not reached, as it would not be behind resolve.
 WORDS = {"mdns": "mdns4_minimal [NOTFOUND=return]", "myhostname": "myhostname", "resolve": "resolve [!UNAVAIL=return]",
          "mymachines": "mymachines", "aiodns": "aiodns [!UNAVAIL=return]", "files": "files", "dns": "dns"}
 
@@ -689,9 +689,22 @@ def test_another_root(options):
         host.run("mkdir -p /target/run/aiodns && touch /target/run/aiodns/cache.1")
         host.dpkg(*dpkg, "--purge", "libnss-aiodns", "aiodns")
         assert host.read("/target/etc/nsswitch.conf") == before
+        assert "_aiodns" not in host.read("/target/etc/passwd") + host.read("/target/etc/group")
         assert not os.path.lexists(host.root / "target/run/aiodns")
         now = host.listing(NOT_OURS)
         assert {path for path in own.keys() | now.keys() if own.get(path) != now.get(path)} == set()
+
+
+def test_purge_while_the_account_is_used(fresh):
+    """It cannot be removed then, and the purge does not fail for that."""
+    fresh.run(["apt-get", "install", MODULE, COMMAND])
+    user = fresh.start(["setpriv", "--reuid=_aiodns", "--clear-groups", "--regid=_aiodns", "sleep", "infinity"])
+    until(lambda: fresh.run("ps -u _aiodns -o comm= || grep -l '^Uid:.'$(id -u _aiodns) /proc/[0-9]*/status",
+                            expect=None).code == 0, "a process of the account's")
+    assert "is left behind" in fresh.dpkg("--purge", "aiodns").output
+    assert fresh.status("aiodns") in ("", "unknown ok not-installed")
+    assert user.poll() is None
+    fresh.resolves("aiodns", cached=True)
 
 
 def test_autopkgtest(fresh):
