@@ -242,8 +242,7 @@ static void look_at_time(struct making *making)
   if (spent_ns() - making->spent_ns > making->most_ns)
     making->result = AIODNS_INDEX_TOO_LONG;
   else if (now_ns() - making->start_ns > 2 * making->most_ns)
-    making->result =
-        AIODNS_INDEX_FAILED; /* others were at work, not it: that says nothing of the next time */
+    making->result = AIODNS_INDEX_FAILED; /* others were at work: that says nothing of the next time */
 }
 
 /* False: it has just changed. */
