@@ -1,4 +1,4 @@
-"""A whole Debian system for one test: an overlay of a root that tests/packaging/roots has made, in namespaces of its own.
+"""A whole Debian system for one test: an overlay of layers that tests/packaging/roots has made, in namespaces of its own.
 
 What is done to it is in memory and gone with it. Its network is loopback and a pair of interfaces that lead nowhere
 (AI_ADDRCONFIG does not count loopback), its name server (server.py) knows all names below test.example and is no part of the
@@ -16,38 +16,15 @@ import subprocess
 import tempfile
 import time
 
-PREPARED = pathlib.Path(os.environ.get("AIODNS_ROOT", "/nonexistent"))
+import root
+
+LAYERS = os.environ.get("AIODNS_LAYERS", "").split(":")
 DEBS = pathlib.Path(os.environ.get("AIODNS_DEBS", "/nonexistent"))
 ADDRESS4, ADDRESS6 = "192.0.2.53", "2001:db8::53"
 
-START = r"""
-set -eu
-layers=$1 folder=$2 debs=$3
-mount --make-rprivate /
-mount -t tmpfs -o mode=0755 tmpfs "$folder"
-overlay() {
-  mkdir "$folder/$1" "$folder/$1.upper" "$folder/$1.work"
-  mount -t overlay overlay -o "lowerdir=$layers,upperdir=$folder/$1.upper,workdir=$folder/$1.work" "$folder/$1"
-}
-overlay root
-cd "$folder/root"
-mount -t proc proc proc
-mount -t tmpfs -o mode=0755 tmpfs dev
-mknod -m 666 dev/null c 1 3; mknod -m 666 dev/zero c 1 5; mknod -m 666 dev/full c 1 7
-mknod -m 666 dev/random c 1 8; mknod -m 666 dev/urandom c 1 9; mknod -m 666 dev/tty c 5 0
-ln -s /proc/self/fd dev/fd
-ln -s pts/ptmx dev/ptmx
-mkdir dev/shm dev/pts
-mount -t tmpfs -o mode=1777 tmpfs dev/shm
-mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
-mount -t tmpfs -o mode=0755 tmpfs run
-mkdir -p run/lock build/packages
-mount --bind -o ro "$debs" build/packages
-if [ "$4" ]; then # a second system, for dpkg --root
-  overlay target
-  mkdir target
-  mount --move "$folder/target" target
-fi
+SETUP = r"""
+mkdir -p build/packages
+mount --bind -o ro "$AIODNS_DEBS" build/packages
 echo nameserver 127.0.0.1 >etc/resolv.conf
 ip link set lo up
 ip link add one type veth peer name two
@@ -55,17 +32,12 @@ ip addr add 192.0.2.10/24 dev one
 ip addr add 2001:db8::10/64 dev one nodad
 ip link set one up
 ip link set two up
-mkdir oldroot
-pivot_root . oldroot
-cd /
-umount -l /oldroot
-rmdir /oldroot
-echo ready
-exec sleep infinity
 """
-
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
-               "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+TARGET = r"""
+overlay "$place/target"
+mkdir target
+mount --move "$place/target/root" target
+"""
 
 
 _libc = ctypes.CDLL(None)
@@ -94,24 +66,20 @@ class Result:
 
 
 class System:
-    def __init__(self, layers=("with", "bare", "debootstrap"), target=False):
-        """layers: of the prepared root, topmost first; ("bare", "debootstrap") is one as debootstrap leaves it."""
+    def __init__(self, bare=False, target=False):
+        """bare: as debootstrap leaves it, without what ours need; target: /target is a second system, for dpkg --root."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="aiodns-root-"))
         self._started = []
         try:
-            self._start(":".join(str(PREPARED / layer) for layer in layers), target)
+            self._start(LAYERS[1:] if bare else LAYERS, SETUP + (TARGET if target else ""))
         except BaseException:
             self.close()
             raise
 
-    def _start(self, layers, target):
+    def _start(self, layers, setup):
         self.log = self.folder / "queries"
-        inner = self.folder / "system"
-        inner.mkdir()
-        outer = subprocess.Popen(
-            ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "bash", "-c", START, "bash", layers,
-             str(inner), str(DEBS), "1" if target else ""], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-            preexec_fn=die_with_parent)
+        outer = root.enter(layers, self.folder / "system", ["sh", "-c", "echo ready; exec sleep infinity"], memory=True,
+                           setup=setup, call=subprocess.Popen, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
         self._started.append(outer)
         assert outer.stdout.readline() == "ready\n", "the system does not start"
         self.pid = int(pathlib.Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text())
@@ -137,13 +105,13 @@ class System:
         return ["nsenter", "--target", str(self.pid), "--mount", "--net", "--pid", "--wdns=/", *words]
 
     def start(self, words, **options):
-        process = subprocess.Popen(self._command(words), env=ENVIRONMENT, text=True, **options)
+        process = subprocess.Popen(self._command(words), env=root.ENVIRONMENT, text=True, **options)
         self._started.append(process)
         return process
 
     def run(self, words, expect=0, environment=()):
         """A shell's line, or words. expect: the exit status, or None for any."""
-        done = subprocess.run(self._command(words), env={**ENVIRONMENT, **dict(environment)}, text=True,
+        done = subprocess.run(self._command(words), env={**root.ENVIRONMENT, **dict(environment)}, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         result = Result(done.returncode, done.stdout, words)
         assert expect is None or done.returncode == expect, f"expected exit status {expect}: {result}"
@@ -237,19 +205,3 @@ class System:
             self.lookup(name)
             more = len(self.asked(name)) - len(spellings)
             assert (more == 0) is cached, f"expected the second process {'not ' if cached else ''}to ask, {more} queries more"
-
-
-def repack(deb, folder, change, name=None):
-    """A changed copy of a package: change(tree) edits what dpkg-deb has unpacked, DEBIAN included."""
-    tree = pathlib.Path(tempfile.mkdtemp(prefix="deb-", dir=folder))
-    subprocess.run(["dpkg-deb", "-R", str(deb), str(tree)], check=True)
-    change(tree)
-    made = pathlib.Path(folder) / (name or deb.name)
-    subprocess.run(["dpkg-deb", "-Znone", "--root-owner-group", "-b", str(tree), str(made)], check=True,
-                   stdout=subprocess.DEVNULL)
-    shutil.rmtree(tree)
-    return made
-
-
-def edit(file, function):
-    file.write_text(function(file.read_text()))

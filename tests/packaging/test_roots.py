@@ -11,15 +11,15 @@ import tempfile
 
 import pytest
 
-import system
-from system import DEBS, System, edit, repack, until
+import debs
+from debs import edit, repack
+from system import DEBS, System, until
 
-if not system.PREPARED.is_dir():
+if not DEBS.is_dir():
     pytest.skip("tests/packaging/roots starts this, as root", allow_module_level=True)
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-MODULE_DEB, = DEBS.glob("libnss-aiodns_*.deb")
-COMMAND_DEB, = DEBS.glob("aiodns_*.deb")
+MODULE_DEB, COMMAND_DEB = debs.found(DEBS)
 MODULE, COMMAND = f"/build/packages/{MODULE_DEB.name}", f"/build/packages/{COMMAND_DEB.name}"
 OURS = "files aiodns [!UNAVAIL=return] dns"
 
@@ -64,14 +64,11 @@ def give(root, deb):
     return f"/run/packages/{deb.name}"
 
 
-def version(number):
-    return lambda tree: edit(tree / "DEBIAN/control", lambda text: re.sub("(?m)^Version: .*", f"Version: {number}", text))
-
-
 # There is no earlier release yet: until there is, what is upgraded from is the same under a lower number.
 @pytest.fixture(scope="session")
 def earlier(packages):
-    return [repack(deb, packages, version("0.0.1"), f"earlier-{deb.name}") for deb in (MODULE_DEB, COMMAND_DEB)]
+    return [repack(deb, packages, lambda tree: debs.numbered(tree, "0.0.1"), f"earlier-{deb.name}")
+            for deb in (MODULE_DEB, COMMAND_DEB)]
 
 
 # ---- README ----
@@ -160,7 +157,7 @@ def test_install(fresh):
 
 def test_install_on_a_bare_root():
     """As debootstrap leaves it, with all dependencies to be installed; the module before the command and without it."""
-    with running(layers=("bare", "debootstrap")) as bare:
+    with running(bare=True) as bare:
         bare.run(["apt-get", "install", "--no-install-recommends", MODULE])
         assert bare.hosts_line == f"hosts: {OURS}"
         bare.resolves("aiodns", cached=True)
