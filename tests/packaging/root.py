@@ -16,7 +16,6 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parents[2]
 RELEASES = {"12": "bookworm", "13": "trixie", "14": "forky"}
 SCRIPTS = pathlib.Path("/usr/share/debootstrap/scripts")
-MIRROR = "http://deb.debian.org/debian"
 # What apt here knows of the way to the mirror; and what is downloaded stays, for who needs it without a network.
 APT_SETTINGS = ("Acquire::http", "Acquire::https", "Acquire::ftp", "Acquire::Check", "Acquire::Retries", "Acquire::Force")
 APT_OWN = ('Binary::apt::APT::Keep-Downloaded-Packages "true";', 'APT::Get::Assume-Yes "true";')
@@ -130,7 +129,10 @@ def _logged(command, stdin=subprocess.DEVNULL, **options):
 def _mirror():
     targets = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
                              capture_output=True, text=True, check=False).stdout.split()
-    return next((uri for uri in targets if uri.rstrip("/").endswith("/debian")), MIRROR).rstrip("/")
+    found = next((uri for uri in targets if uri.rstrip("/").endswith("/debian")), None)
+    if not found:
+        raise Failed("apt here knows of no mirror of Debian: /etc/apt/sources.list.d has to name one, and apt-get update to be run")
+    return found.rstrip("/")
 
 
 def _debootstrap(release, where):
